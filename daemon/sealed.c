@@ -1,0 +1,402 @@
+#include "daemon/sealed.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/secret.h"
+#include "common/wirebuf.h"
+
+/* A row as it stands under its seal: every column in fixed order, numbers as 8 bytes, texts behind
+   their length. The table is the domain of the MAC. */
+#define ENCODED_SIZE (RECORD_LIMITS_MAX + 512)
+
+struct encoding {
+        struct wirebuf_writer writer;
+        uint8_t bytes[ENCODED_SIZE];
+};
+
+static void start(struct encoding *e)
+{
+        wirebuf_writer_init(&e->writer, e->bytes, sizeof(e->bytes));
+}
+
+static void put_number(struct encoding *e, int64_t number)
+{
+        wirebuf_put_u64(&e->writer, (uint64_t)number);
+}
+
+static void put_bytes(struct encoding *e, const void *bytes, size_t len)
+{
+        wirebuf_put_u16(&e->writer, (uint16_t)len);
+        wirebuf_put_bytes(&e->writer, bytes, len);
+}
+
+static void put_text(struct encoding *e, const char *text)
+{
+        put_bytes(e, text, strlen(text));
+}
+
+static void put_policy(struct encoding *e, const struct policy *policy)
+{
+        put_number(e, policy->max_life);
+        put_number(e, policy->max_unused);
+        put_number(e, policy->never_ok);
+        put_number(e, policy->end_sessions);
+        put_number(e, policy->self_service);
+}
+
+/* The seal of what was put. An encoding that did not fit seals nothing: -EINVAL, and on the way in
+   from the store, whose columns all fit, it cannot be. */
+static int seal(const struct sealed *s, const char *domain, const struct encoding *e,
+                uint8_t ret[static RECORD_MAC_LEN])
+{
+        if (e->writer.failed)
+                return -EINVAL;
+        keyhash_mac(s->key, domain, view_of_bytes(e->bytes, e->writer.used), ret);
+        return 0;
+}
+
+static int compare(const uint8_t expected[static RECORD_MAC_LEN],
+                   const uint8_t found[static RECORD_MAC_LEN])
+{
+        return secret_equal(expected, found, RECORD_MAC_LEN) ? 0 : -EBADMSG;
+}
+
+/* ---- the seal of each table ---- */
+
+static int seal_org(const struct sealed *s, const struct record_org *org,
+                    uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct policy policy = org->policy;
+        struct encoding e;
+
+        /* The host's alone, and no column of an org. */
+        policy.self_service = 0;
+        start(&e);
+        put_number(&e, org->id);
+        put_text(&e, org->name);
+        put_number(&e, org->created_at);
+        put_number(&e, org->deleted_at);
+        put_number(&e, org->suspended);
+        put_policy(&e, &policy);
+        return seal(s, "row-org", &e, ret);
+}
+
+static int seal_user(const struct sealed *s, const struct record_user *user,
+                     uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        start(&e);
+        put_number(&e, user->id);
+        put_text(&e, user->name);
+        put_number(&e, user->uid);
+        put_number(&e, user->created_at);
+        put_number(&e, user->removed_at);
+        put_number(&e, user->suspended);
+        return seal(s, "row-user", &e, ret);
+}
+
+static int seal_member(const struct sealed *s, const struct record_member *member,
+                       uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        start(&e);
+        put_number(&e, member->org_id);
+        put_number(&e, member->user_id);
+        put_number(&e, member->role);
+        put_number(&e, member->created_at);
+        return seal(s, "row-member", &e, ret);
+}
+
+static int seal_account(const struct sealed *s, const struct record_account *account,
+                        uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        if (account->services.len > sizeof(account->services.bytes))
+                return -EINVAL;
+        start(&e);
+        put_text(&e, account->name);
+        put_number(&e, account->org_id);
+        put_number(&e, account->role);
+        put_bytes(&e, account->services.bytes, account->services.len);
+        put_number(&e, account->created_at);
+        return seal(s, "row-account", &e, ret);
+}
+
+static int seal_guarded(const struct sealed *s, const struct record_guarded *guarded,
+                        uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        start(&e);
+        put_text(&e, guarded->name);
+        put_number(&e, guarded->since);
+        return seal(s, "row-guarded", &e, ret);
+}
+
+static int seal_host_policy(const struct sealed *s, const struct policy *policy,
+                            uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        start(&e);
+        put_policy(&e, policy);
+        return seal(s, "row-host-policy", &e, ret);
+}
+
+static int seal_clock_mark(const struct sealed *s, int64_t mark, uint8_t ret[static RECORD_MAC_LEN])
+{
+        struct encoding e;
+
+        start(&e);
+        put_number(&e, mark);
+        return seal(s, "row-clock-mark", &e, ret);
+}
+
+/* ---- checks of rows that are at hand ---- */
+
+static int check_org(const struct sealed *s, const struct record_org *org)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = seal_org(s, org, mac);
+
+        return e < 0 ? e : compare(mac, org->mac);
+}
+
+static int check_user(const struct sealed *s, const struct record_user *user)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = seal_user(s, user, mac);
+
+        return e < 0 ? e : compare(mac, user->mac);
+}
+
+int sealed_check_member(const struct sealed *s, const struct record_member *member)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = seal_member(s, member, mac);
+
+        return e < 0 ? e : compare(mac, member->mac);
+}
+
+int sealed_check_account(const struct sealed *s, const struct record_account *account)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = seal_account(s, account, mac);
+
+        return e < 0 ? e : compare(mac, account->mac);
+}
+
+static int check_guarded(const struct sealed *s, const struct record_guarded *guarded)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = seal_guarded(s, guarded, mac);
+
+        return e < 0 ? e : compare(mac, guarded->mac);
+}
+
+/* ---- look-ups ---- */
+
+int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret)
+{
+        struct record_org org;
+        int e = store_find_org(s->reader, id, &org);
+
+        if (e == 0)
+                e = check_org(s, &org);
+        if (e == 0)
+                *ret = org;
+        return e;
+}
+
+int sealed_find_org_by_name(const struct sealed *s, struct view name, struct record_org *ret)
+{
+        struct record_org org;
+        int e = store_find_org_by_name(s->reader, name, &org);
+
+        if (e == 0)
+                e = check_org(s, &org);
+        if (e == 0)
+                *ret = org;
+        return e;
+}
+
+int sealed_find_user(const struct sealed *s, int64_t id, struct record_user *ret)
+{
+        struct record_user user;
+        int e = store_find_user(s->reader, id, &user);
+
+        if (e == 0)
+                e = check_user(s, &user);
+        if (e == 0)
+                *ret = user;
+        return e;
+}
+
+int sealed_find_user_by_name(const struct sealed *s, struct view name, struct record_user *ret)
+{
+        struct record_user user;
+        int e = store_find_user_by_name(s->reader, name, &user);
+
+        if (e == 0)
+                e = check_user(s, &user);
+        if (e == 0)
+                *ret = user;
+        return e;
+}
+
+int sealed_find_member(const struct sealed *s, int64_t org_id, int64_t user_id,
+                       struct record_member *ret)
+{
+        struct record_member member;
+        int e = store_find_member(s->reader, org_id, user_id, &member);
+
+        if (e == 0)
+                e = sealed_check_member(s, &member);
+        if (e == 0)
+                *ret = member;
+        return e;
+}
+
+int sealed_find_account(const struct sealed *s, struct view name, int64_t org_id,
+                        struct record_account *ret)
+{
+        struct record_account account;
+        int e = store_find_account(s->reader, name, org_id, &account);
+
+        if (e == 0)
+                e = sealed_check_account(s, &account);
+        if (e == 0)
+                *ret = account;
+        return e;
+}
+
+int sealed_find_guarded(const struct sealed *s, struct view name, struct record_guarded *ret)
+{
+        struct record_guarded guarded;
+        int e = store_find_guarded(s->reader, name, &guarded);
+
+        if (e == 0)
+                e = check_guarded(s, &guarded);
+        if (e == 0)
+                *ret = guarded;
+        return e;
+}
+
+int sealed_find_host_policy(const struct sealed *s, struct policy *ret)
+{
+        uint8_t found[RECORD_MAC_LEN], mac[RECORD_MAC_LEN];
+        struct policy policy;
+        int e = store_find_host_policy(s->reader, &policy, found);
+
+        if (e == -ENOENT) {
+                /* Nobody has set one. */
+                *ret = (struct policy){.never_ok = true, .self_service = SELF_SERVICE_FULL};
+                return 0;
+        }
+        if (e == 0)
+                e = seal_host_policy(s, &policy, mac);
+        if (e == 0)
+                e = compare(mac, found);
+        if (e == 0)
+                *ret = policy;
+        return e;
+}
+
+int sealed_find_clock_mark(const struct sealed *s, int64_t *ret)
+{
+        static const uint8_t none[RECORD_MAC_LEN];
+        uint8_t found[RECORD_MAC_LEN], mac[RECORD_MAC_LEN];
+        int64_t mark;
+        int e = store_find_clock_mark(s->reader, &mark, found);
+
+        if (e < 0)
+                return e;
+        /* No mark yet: nothing is there that could be sealed. */
+        if (mark != 0 || !secret_equal(found, none, sizeof(none))) {
+                e = seal_clock_mark(s, mark, mac);
+                if (e == 0)
+                        e = compare(mac, found);
+        }
+        if (e == 0)
+                *ret = mark;
+        return e;
+}
+
+/* ---- puts ---- */
+
+int sealed_put_org(const struct sealed *s, struct record_org *org)
+{
+        struct record_org sealed = *org;
+        int e = 0;
+
+        if (!s->writer)
+                return -EROFS;
+        if (sealed.id == 0)
+                e = store_next_org_id(s->writer, &sealed.id);
+        if (e == 0)
+                e = seal_org(s, &sealed, sealed.mac);
+        if (e == 0)
+                e = store_put_org(s->writer, &sealed);
+        if (e == 0)
+                *org = sealed;
+        return e;
+}
+
+int sealed_put_user(const struct sealed *s, struct record_user *user)
+{
+        struct record_user sealed = *user;
+        int e = 0;
+
+        if (!s->writer)
+                return -EROFS;
+        if (sealed.id == 0)
+                e = store_next_user_id(s->writer, &sealed.id);
+        if (e == 0)
+                e = seal_user(s, &sealed, sealed.mac);
+        if (e == 0)
+                e = store_put_user(s->writer, &sealed);
+        if (e == 0)
+                *user = sealed;
+        return e;
+}
+
+int sealed_put_member(const struct sealed *s, struct record_member *member)
+{
+        int e = s->writer ? seal_member(s, member, member->mac) : -EROFS;
+
+        return e < 0 ? e : store_put_member(s->writer, member);
+}
+
+int sealed_put_account(const struct sealed *s, struct record_account *account)
+{
+        int e = s->writer ? seal_account(s, account, account->mac) : -EROFS;
+
+        return e < 0 ? e : store_put_account(s->writer, account);
+}
+
+int sealed_put_guarded(const struct sealed *s, struct record_guarded *guarded)
+{
+        int e = s->writer ? seal_guarded(s, guarded, guarded->mac) : -EROFS;
+
+        return e < 0 ? e : store_put_guarded(s->writer, guarded);
+}
+
+int sealed_put_host_policy(const struct sealed *s, const struct policy *policy)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = s->writer ? seal_host_policy(s, policy, mac) : -EROFS;
+
+        return e < 0 ? e : store_put_host_policy(s->writer, policy, mac);
+}
+
+int sealed_put_clock_mark(const struct sealed *s, int64_t mark)
+{
+        uint8_t mac[RECORD_MAC_LEN];
+        int e = s->writer ? seal_clock_mark(s, mark, mac) : -EROFS;
+
+        return e < 0 ? e : store_put_clock_mark(s->writer, mark, mac);
+}

@@ -1,0 +1,69 @@
+/*
+ * Reading and writing rows under their seals. Every row that grants something carries an HMAC over its table,
+ * key and columns; look-ups here give only rows whose seal holds, and puts seal the row first. The rules
+ * (verify, resolve, manage) use this and never the store's own look-ups for rows that grant.
+ *
+ * Errors are the store's; a seal that does not hold is -EBADMSG, which every caller answers as
+ * "unavailable" and logs: somebody wrote the store behind the daemon's back, or the disk did.
+ */
+#pragma once
+
+#include "daemon/keyhash.h"
+#include "daemon/store.h"
+
+/* A reader with the key; borrowed both. Cheap to make on the stack. */
+struct sealed {
+        struct store_reader *reader;
+        struct store_writer *writer; /* NULL: read only */
+        const struct keyhash *key;
+        int64_t fingerprint;
+};
+
+int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret);
+int sealed_find_org_by_name(const struct sealed *s, struct view name, struct record_org *ret);
+int sealed_find_user(const struct sealed *s, int64_t id, struct record_user *ret);
+int sealed_find_user_by_name(const struct sealed *s, struct view name, struct record_user *ret);
+int sealed_find_member(const struct sealed *s, int64_t org_id, int64_t user_id,
+                       struct record_member *ret);
+int sealed_find_account(const struct sealed *s, struct view name, int64_t org_id,
+                        struct record_account *ret);
+int sealed_find_guarded(const struct sealed *s, struct view name, struct record_guarded *ret);
+int sealed_find_host_policy(const struct sealed *s, struct policy *ret);
+int sealed_find_clock_mark(const struct sealed *s, int64_t *ret);
+/* Is a visited row's seal good? For lists. 0 or -EBADMSG. */
+int sealed_check_account(const struct sealed *s, const struct record_account *account);
+int sealed_check_member(const struct sealed *s, const struct record_member *member);
+
+/* What the right secret of this row makes of it. A token row's seal is the mac over its proof, so it can be
+   judged only with the secret in hand. */
+enum sealed_token_state {
+        SEALED_WRONG = 1, /* not the secret, or a claim was edited */
+        SEALED_LIVE,
+        SEALED_REVOKED,
+};
+/* Recomputes proof and mac from the secret presented and the row's claims; constant time in the secret.
+   -EBADMSG: the row's earlier end carries a bad seal, or it was made with another host key. */
+int sealed_judge_token(const struct sealed *s, const struct record_token *token, struct view secret,
+                       enum sealed_token_state *ret);
+/* The same without the secret, for a token that was judged before (a ticket, a grant): the mac is checked
+   against the stored proof. */
+int sealed_judge_stored(const struct sealed *s, const struct record_token *token,
+                        enum sealed_token_state *ret);
+
+/* Sealed writing; errors as the store's puts. The records' mac fields are filled in. */
+int sealed_put_org(const struct sealed *s, struct record_org *org);
+int sealed_put_user(const struct sealed *s, struct record_user *user);
+int sealed_put_member(const struct sealed *s, struct record_member *member);
+int sealed_put_account(const struct sealed *s, struct record_account *account);
+int sealed_put_guarded(const struct sealed *s, struct record_guarded *guarded);
+int sealed_put_host_policy(const struct sealed *s, const struct policy *policy);
+int sealed_put_clock_mark(const struct sealed *s, int64_t mark);
+/* Fills proof, mac and fingerprint from the claims and the 49 characters of the secret, and inserts. */
+int sealed_insert_token(const struct sealed *s, struct record_token *token, struct view secret);
+/* Revokes: erases the proof, turns the mac, writes time and reason. 0 also where it was revoked before
+   (nothing changes then). */
+int sealed_revoke_token(const struct sealed *s, struct record_token *token, int64_t now,
+                        const char *reason);
+/* Sets an earlier end; only ever shortens. */
+int sealed_end_token(const struct sealed *s, struct record_token *token, int64_t ends_at,
+                     const char *reason, int64_t successor);

@@ -1,0 +1,509 @@
+#include "daemon/verify.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "common/logsafe.h"
+#include "daemon/limits.h"
+#include "daemon/resolve.h"
+
+/* One decision on its way through the steps at the end of this file. */
+struct decision {
+        const struct sealed *s;
+        const struct verify_input *in;
+        int64_t now;
+        struct verify_trace *trace;
+        struct verify_output out;
+        bool refused;
+
+        struct view suffix;
+        struct record_token token;
+        bool revoked;
+        bool has_owner; /* false where the owner's row is gone */
+        struct record_user user;
+        struct record_org key_org;
+        int64_t last_sign;
+        struct resolve_end end;
+        struct resolve_bindings bindings; /* of the account wanted */
+        struct record_org org;
+        bool own;   /* the account is that of the PAT's user */
+        bool bound; /* the account is bound to the org, for this service */
+        struct record_account binding;
+};
+
+/* Adds a sentence to the trace. Words of strangers in it have passed logsafe. */
+static _format_(2, 0) void explain_list(struct decision *d, const char *format, va_list args)
+{
+        struct verify_trace *t = d->trace;
+
+        if (!t || t->count >= WIRE_LIST_MAX)
+                return;
+        (void)vsnprintf(t->step[t->count], sizeof(t->step[0]), format, args);
+        t->count++;
+}
+
+static _format_(2, 3) void explain(struct decision *d, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        explain_list(d, format, args);
+        va_end(args);
+}
+
+/* Ends the decision with a no. reason is for the log, the sentence for `check`. */
+static _format_(4, 5) int refuse(struct decision *d, enum verdict verdict, const char *reason,
+                                 const char *format, ...)
+{
+        va_list args;
+
+        d->refused = true;
+        d->out.verdict = verdict;
+        (void)snprintf(d->out.reason, sizeof(d->out.reason), "%s", reason);
+        va_start(args, format);
+        explain_list(d, format, args);
+        va_end(args);
+        return 0;
+}
+
+/* Short enough that a sentence with two of them is not cut in the middle of what matters. */
+struct safe {
+        char text[72];
+};
+#define SAFE(view) logsafe(view, (struct safe){{0}}.text, sizeof(struct safe))
+
+static bool is_key(const struct decision *d)
+{
+        return d->token.kind == TOKEN_AK;
+}
+
+static void set_ended(struct decision *d, int64_t at, const char *reason)
+{
+        d->out.ended_at = at;
+        (void)snprintf(d->out.ended_reason, sizeof(d->out.ended_reason), "%s", reason);
+}
+
+/* `revoked`: for good, or rotated out with its overlap over. */
+static int step_ended(struct decision *d)
+{
+        const struct record_token *t = &d->token;
+        char when[EXPIRY_TEXT_SIZE];
+
+        if (d->revoked) {
+                set_ended(d, t->revoked_at, t->end_reason);
+                expiry_format(t->revoked_at, when);
+                return refuse(d, VERDICT_REVOKED, "revoked", "it was revoked at %s (%s)", when,
+                              SAFE(view_of(t->end_reason)));
+        }
+        if (expiry_is_past(t->ends_at, d->now)) {
+                set_ended(d, t->ends_at, t->end_reason);
+                expiry_format(t->ends_at, when);
+                return refuse(d, VERDICT_REVOKED, "rotated",
+                              "another token took its place and it ended at %s", when);
+        }
+        return 0;
+}
+
+/* Loads whose token it is. A row that is not there decides nothing yet: its verdict is further down. */
+static int step_owner(struct decision *d)
+{
+        int r = is_key(d) ? sealed_find_org(d->s, d->token.owner, &d->key_org)
+                          : sealed_find_user(d->s, d->token.owner, &d->user);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        d->has_owner = r == 0;
+        if (d->has_owner && !is_key(d)) {
+                (void)snprintf(d->out.user, sizeof(d->out.user), "%s", d->user.name);
+                explain(d, "it belongs to the user %s", SAFE(view_of(d->user.name)));
+        }
+        return 0;
+}
+
+/* `expired`: its own expiry, the host's policy, and for a key its org's. */
+static int step_expired(struct decision *d)
+{
+        const struct record_org *org = is_key(d) && d->has_owner ? &d->key_org : NULL;
+        char when[EXPIRY_TEXT_SIZE];
+        int r = resolve_last_sign(d->s, &d->token, d->in->noted_use, &d->last_sign);
+
+        if (r < 0)
+                return r;
+        r = resolve_find_end(d->s, &d->token, org, d->last_sign, d->now, &d->end);
+        if (r < 0)
+                return r;
+        d->out.expires_at = d->end.at;
+        expiry_format(d->end.at, when);
+        if (expiry_is_past(d->end.at, d->now)) {
+                set_ended(d, d->end.at, d->end.reason);
+                return refuse(d, VERDICT_EXPIRED, d->end.reason, "it ended at %s (%s)", when,
+                              d->end.reason);
+        }
+        explain(d, "it is live; its end: %s", when);
+        return 0;
+}
+
+static int found_org(struct decision *d, const char *named_by)
+{
+        d->out.org_id = d->org.id;
+        (void)snprintf(d->out.org, sizeof(d->out.org), "%s", d->org.name);
+        (void)snprintf(d->out.org_named_by, sizeof(d->out.org_named_by), "%s", named_by);
+        explain(d, "the organisation is %s, named by: %s", d->org.name, named_by);
+        return 0;
+}
+
+/* `org-required` and `org-mismatch`. */
+static int step_org(struct decision *d)
+{
+        const struct verify_input *in = d->in;
+        struct resolve_sources sources = {.suffix = d->suffix,
+                                          .option = in->org_option,
+                                          .answer = in->org_answer};
+        enum resolve_result result;
+        const char *named_by;
+        int r = resolve_find_bindings(d->s, in->account, in->service, &d->bindings);
+
+        if (r < 0)
+                return r;
+        if (is_key(d) && !d->has_owner)
+                return refuse(d, VERDICT_ORG_MISMATCH, "no-such-org",
+                              "the organisation of this key is gone");
+        sources.key_org = is_key(d) ? &d->key_org : NULL;
+        sources.account_org = d->bindings.org_id;
+        r = resolve_org(d->s, &sources, &result, &d->org, &named_by);
+        if (r < 0)
+                return r;
+        if (result == RESOLVE_FOUND)
+                return found_org(d, named_by);
+        if (result == RESOLVE_NONE)
+                return refuse(d, VERDICT_ORG_REQUIRED, "no-org-named",
+                              "no organisation is named, and a personal token needs one");
+        if (result == RESOLVE_CONFLICT)
+                return refuse(d, VERDICT_ORG_MISMATCH, "org-conflict",
+                              "different organisations are named (suffix %s, option %s, prompt %s)",
+                              SAFE(d->suffix), SAFE(in->org_option), SAFE(in->org_answer));
+        return refuse(d, VERDICT_ORG_MISMATCH, "no-such-org",
+                      "the organisation named does not exist");
+}
+
+/* Is the account the user's own? A guarded one is nobody's: management refuses to make such a pair, and
+   should there be one all the same, only the binding counts, which asks no less of anybody. */
+static int find_own(struct decision *d)
+{
+        bool guarded;
+        int r;
+
+        if (is_key(d) || !d->has_owner || !view_equal_str(d->in->account, d->user.name))
+                return 0;
+        r = resolve_is_guarded(d->s, d->in->account, &d->bindings, &guarded);
+        if (r < 0)
+                return r;
+        d->own = !guarded;
+        return 0;
+}
+
+/* Is the account bound to the org for this service? */
+static int find_binding(struct decision *d)
+{
+        int r;
+
+        if (d->bindings.here == 0)
+                return 0;
+        r = resolve_find_binding(d->s, d->in->account, d->org.id, d->in->service, &d->binding);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        d->bound = r == 0;
+        return 0;
+}
+
+static int judge_key_roles(struct decision *d)
+{
+        if (d->in->role != ROLE_NONE)
+                return refuse(d, VERDICT_NOT_MEMBER, "key-has-no-role",
+                              "a role is asked for, and an organisation's key has none");
+        if (d->bound && d->binding.role != ROLE_NONE)
+                return refuse(d, VERDICT_NOT_MEMBER, "key-has-no-role",
+                              "the account is for the role %s, and an organisation's key has none",
+                              role_to_string(d->binding.role));
+        return 0;
+}
+
+/* The highest of what is asked for. Never less than a member, whatever a row says. */
+static enum role needed_role(const struct decision *d)
+{
+        enum role need = ROLE_MEMBER;
+
+        if (d->in->role > need)
+                need = d->in->role;
+        if (d->bound && d->binding.role > need)
+                need = d->binding.role;
+        return need;
+}
+
+static int judge_membership(struct decision *d)
+{
+        struct record_member member;
+        enum role need = needed_role(d);
+        int r = sealed_find_member(d->s, d->org.id, d->user.id, &member);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == -ENOENT)
+                return refuse(d, VERDICT_NOT_MEMBER, "not-a-member", "%s is no member of %s",
+                              SAFE(view_of(d->user.name)), d->org.name);
+        if (member.role < need)
+                return refuse(d, VERDICT_NOT_MEMBER, "role-too-low", "%s is %s of %s, and %s is needed",
+                              SAFE(view_of(d->user.name)), role_to_string(member.role), d->org.name,
+                              role_to_string(need));
+        explain(d, "%s is %s of %s", SAFE(view_of(d->user.name)), role_to_string(member.role),
+                d->org.name);
+        return 0;
+}
+
+static int judge_user(struct decision *d)
+{
+        if (!d->has_owner || d->user.removed_at != 0)
+                return refuse(d, VERDICT_NOT_MEMBER, "user-removed", "the token's user was removed");
+        if (d->user.suspended)
+                return refuse(d, VERDICT_NOT_MEMBER, "user-suspended", "the user %s is suspended",
+                              SAFE(view_of(d->user.name)));
+        return judge_membership(d);
+}
+
+/* `not-member`. What the account asks for counts here too, so the account is looked up first. */
+static int step_member(struct decision *d)
+{
+        int r = find_own(d);
+
+        if (r < 0)
+                return r;
+        r = find_binding(d);
+        if (r < 0)
+                return r;
+        if (d->org.suspended)
+                return refuse(d, VERDICT_NOT_MEMBER, "org-suspended",
+                              "the organisation %s is suspended", d->org.name);
+        return is_key(d) ? judge_key_roles(d) : judge_user(d);
+}
+
+/* Does the application name somebody as acting who is not the token's user? Also for one's own account:
+   bob may not become alice in su by a token of alice's that he got hold of. One that equals the account is
+   what dovecot and vsftpd set for want of an actor. A key is nobody's, so there is nothing to compare. */
+static bool is_wrong_actor(const struct decision *d)
+{
+        struct view actor = d->in->actor;
+
+        return !is_key(d) && !view_is_empty(actor) && !view_equal(actor, d->in->account) &&
+               !view_equal_str(actor, d->user.name);
+}
+
+/* `account-denied`. */
+static int step_account(struct decision *d)
+{
+        const struct verify_input *in = d->in;
+
+        if (view_is_empty(in->account))
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "no-account", "no account was named");
+        if (d->own && in->bound_only)
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "bound-only",
+                              "only bound accounts are accepted here, not the user's own");
+        if (!d->own && !d->bound)
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "account-not-bound",
+                              "the account %s is not bound to %s for the service %s",
+                              SAFE(in->account), d->org.name, SAFE(in->service));
+        if (is_wrong_actor(d))
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "wrong-actor",
+                              "the one acting is %s, and the token is that of %s", SAFE(in->actor),
+                              SAFE(view_of(d->user.name)));
+        d->out.elevation = !is_key(d) && !d->own;
+        explain(d, d->own ? "%s is the user's own account" : "%s is bound to the organisation",
+                SAFE(in->account));
+        return 0;
+}
+
+/* The token's own limits. */
+static int step_limits(struct decision *d)
+{
+        const struct record_limits *l = &d->token.limits;
+
+        if (!limits_allow(l, LIMITS_SERVICE, d->in->service))
+                return refuse(d, VERDICT_LIMITED, "limit-service",
+                              "the token is not for the service %s", SAFE(d->in->service));
+        if (!limits_allow(l, LIMITS_SOURCE, d->in->source))
+                return refuse(d, VERDICT_LIMITED, "limit-source",
+                              "the token is not for the source %s", SAFE(d->in->source));
+        if (!limits_allow(l, LIMITS_ACCOUNT, d->in->account))
+                return refuse(d, VERDICT_LIMITED, "limit-account",
+                              "the token is not for the account %s", SAFE(d->in->account));
+        return 0;
+}
+
+/* The org's policy on a PAT. It ends the token there and nowhere else, so it is a limit and no expiry. For
+   a key it was applied with the expiry, and once more changes nothing. */
+static int step_org_policy(struct decision *d)
+{
+        char when[EXPIRY_TEXT_SIZE];
+
+        resolve_end_by_policy(&d->token, &d->org.policy, &resolve_org_words, d->last_sign, d->now,
+                              &d->end);
+        d->out.expires_at = d->end.at;
+        expiry_format(d->end.at, when);
+        if (expiry_is_past(d->end.at, d->now))
+                return refuse(d, VERDICT_LIMITED, d->end.reason,
+                              "by the policy of %s it ended there at %s (%s)", d->org.name, when,
+                              d->end.reason);
+        return 0;
+}
+
+/* The rules in the order of the verdicts: the first that refuses is the answer. A negative result is no
+   answer at all. */
+static int decide(struct decision *d)
+{
+        static int (*const steps[])(struct decision *) = {
+                step_ended,  step_owner,   step_expired, step_org,
+                step_member, step_account, step_limits,  step_org_policy,
+        };
+
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+                int r = steps[i](d);
+
+                if (r < 0)
+                        return r;
+                if (d->refused)
+                        return 0;
+        }
+        d->out.verdict = VERDICT_ALLOW;
+        return 0;
+}
+
+/* Every field says "not known" and the verdict is a no, until a step has found better. */
+static void decision_init(struct decision *d, const struct sealed *s, const struct verify_input *in,
+                          int64_t now, struct verify_trace *trace)
+{
+        *d = (struct decision){.s = s, .in = in, .now = now, .trace = trace};
+        d->out.verdict = VERDICT_UNKNOWN;
+        d->out.token_id = -1;
+        d->out.expires_at = EXPIRY_NEVER;
+}
+
+static int set_key_id(struct decision *d)
+{
+        unsigned shown;
+        int r = store_key_id_length(d->s->reader, d->token.id, &shown);
+
+        if (r < 0)
+                return r;
+        token_key_id(d->token.kind, d->token.id, shown, d->out.key_id);
+        d->out.token_id = d->token.id;
+        explain(d, "the token is genuine: %s", d->out.key_id);
+        return 0;
+}
+
+/* Goes on with a row whose seal has been judged. Only the two states named are a right secret. */
+static int decide_judged(struct decision *d, enum sealed_token_state state)
+{
+        int r;
+
+        if (state != SEALED_LIVE && state != SEALED_REVOKED)
+                return refuse(d, VERDICT_UNKNOWN, "wrong-secret",
+                              "the secret is not that of this token, or its row was changed");
+        d->revoked = state == SEALED_REVOKED;
+        r = set_key_id(d);
+        if (r < 0)
+                return r;
+        return decide(d);
+}
+
+/* Finds the row of an id, or puts in its place one that no secret fits, so that an id that is known and one
+   that is not cost the same work. */
+static int find_row(struct decision *d, enum token_kind kind, int64_t id, bool *ret_found)
+{
+        int r = store_find_token(d->s->reader, id, &d->token);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret_found = r == 0;
+        if (r == -ENOENT)
+                d->token = (struct record_token){.id = id,
+                                                 .kind = kind,
+                                                 .has_proof = true,
+                                                 .expires_at = EXPIRY_NEVER,
+                                                 .ends_at = EXPIRY_NEVER,
+                                                 .key_fingerprint = d->s->fingerprint,
+                                                 .successor = -1};
+        return 0;
+}
+
+static int decide_presented(struct decision *d, const struct token *token)
+{
+        enum sealed_token_state state;
+        bool found;
+        int r;
+
+        d->suffix = token->org;
+        d->out.kind = token->kind;
+        /* For the log, of a token that may be no token here: the id is public, and so is its kind. */
+        token_key_id(token->kind, token->id, TOKEN_KEY_ID_MIN, d->out.key_id);
+        r = find_row(d, token->kind, token->id, &found);
+        if (r < 0)
+                return r;
+        r = sealed_judge_token(d->s, &d->token, token->secret, &state);
+        if (r < 0)
+                return r;
+        if (!found)
+                return refuse(d, VERDICT_UNKNOWN, "no-such-id", "there is no token of this id");
+        /* The secret goes with one kind: the same characters behind the other prefix are no token. */
+        if (d->token.kind != token->kind)
+                return refuse(d, VERDICT_UNKNOWN, "wrong-kind",
+                              "the token of this id is of the other kind");
+        return decide_judged(d, state);
+}
+
+int verify_token(const struct sealed *s, const struct verify_input *in, int64_t now,
+                 struct verify_trace *trace, struct verify_output *ret)
+{
+        struct decision d;
+        struct token token;
+        int r;
+
+        decision_init(&d, s, in, now, trace);
+        /* What is not token-shaped is malformed too: the module never sends it. */
+        if (token_parse(in->token, &token) < 0)
+                r = refuse(&d, VERDICT_MALFORMED, "malformed",
+                           "it is no whole token: length, character, checksum or suffix");
+        else
+                r = decide_presented(&d, &token);
+        if (r < 0)
+                return r;
+        *ret = d.out;
+        return 0;
+}
+
+int verify_again(const struct sealed *s, int64_t token_id, const struct verify_input *in, int64_t now,
+                 struct verify_trace *trace, struct verify_output *ret)
+{
+        enum sealed_token_state state;
+        struct decision d;
+        int r;
+
+        decision_init(&d, s, in, now, trace);
+        r = store_find_token(s->reader, token_id, &d.token);
+        if (r == -ENOENT) {
+                (void)refuse(&d, VERDICT_UNKNOWN, "no-such-id", "there is no token of this id");
+                *ret = d.out;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        r = sealed_judge_stored(s, &d.token, &state);
+        if (r < 0)
+                return r;
+        d.out.kind = d.token.kind;
+        r = decide_judged(&d, state);
+        if (r < 0)
+                return r;
+        *ret = d.out;
+        return 0;
+}

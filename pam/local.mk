@@ -1,0 +1,31 @@
+# Everything but the entry points is a library, so that the tests link what the module runs.
+noinst_LTLIBRARIES += %D%/libpamcore.la
+%C%_libpamcore_la_SOURCES = \
+  %D%/converse.c %D%/converse.h \
+  %D%/memo.c %D%/memo.h \
+  %D%/options.c %D%/options.h \
+  %D%/outcome.c %D%/outcome.h \
+  %D%/request.c %D%/request.h
+
+pammod_LTLIBRARIES = %D%/pam_orgtoken.la
+%C%_pam_orgtoken_la_SOURCES = %D%/pam_orgtoken.c
+EXTRA_%C%_pam_orgtoken_la_DEPENDENCIES = $(srcdir)/%D%/pam_orgtoken.map
+%C%_pam_orgtoken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+  -Wl,--version-script=$(srcdir)/%D%/pam_orgtoken.map
+%C%_pam_orgtoken_la_LIBADD = %D%/libpamcore.la common/libcommon.la $(PAM_LIBS)
+EXTRA_DIST += %D%/pam_orgtoken.map
+
+# libtool's .la is of no use to PAM, and without it libtool does not uninstall the module itself.
+install-data-pam:
+	rm -f '$(DESTDIR)$(pammoddir)/pam_orgtoken.la'
+uninstall-pam:
+	rm -f '$(DESTDIR)$(pammoddir)/pam_orgtoken.so'
+.PHONY: install-data-pam uninstall-pam
+
+# For pam-auth-update; off until an administrator turns it on.
+pamconfigdir = $(datadir)/pam-configs
+pamconfig_DATA = %D%/orgtoken
+CLEANFILES += %D%/orgtoken
+EXTRA_DIST += %D%/orgtoken.pam-config
+%D%/orgtoken: %D%/orgtoken.pam-config
+	$(AM_V_GEN)$(MKDIR_P) %D% && cp $(srcdir)/%D%/orgtoken.pam-config $@.tmp && mv $@.tmp $@

@@ -1,0 +1,127 @@
+#include "pam/memo.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/secret.h"
+
+#define MEMO_NAME "orgtoken_memo"
+/* Name, '=', value and NUL: a user's name is the longest that the answer may hold. */
+#define VARIABLE_SIZE (sizeof("ORGTOKEN_KEY_ID=") + NAME_ITEM_MAX)
+
+static const struct {
+        const char *name;
+        enum wire_field field;
+} variables[] = {
+        {"ORGTOKEN_ORG", WIRE_F_ORG},
+        {"ORGTOKEN_KEY_ID", WIRE_F_KEY_ID},
+        {"ORGTOKEN_USER", WIRE_F_USER},
+};
+
+static struct memo *memo_free(struct memo *memo)
+{
+        /* The ticket is no credential, but there is no reason to leave it lying about either. */
+        if (memo)
+                secret_wipe(memo, sizeof(*memo) + memo->ticket_len);
+        free(memo);
+        return NULL;
+}
+DEFINE_CLEANUP(struct memo *, memo_free);
+
+/* libpam's signature. It is called by pam_end() and by pam_set_data(), both before the module goes. */
+static void memo_cleanup(pam_handle_t *pamh, void *data, int error_status)
+{
+        (void)pamh;
+        (void)error_status;
+        (void)memo_free(data);
+}
+
+static int memo_new(const struct options *options, const struct wire_message *allow,
+                    struct memo **ret)
+{
+        struct view ticket = wire_text(allow, WIRE_F_TICKET);
+        _cleanup_(memo_freep) struct memo *memo = calloc(1, sizeof(*memo) + ticket.len);
+
+        if (!memo)
+                return -ENOMEM;
+        memo->role = options->role;
+        memo->bound_only = options->bound_only;
+        memo->any_ruser = options->any_ruser;
+        memo->ticket_len = ticket.len;
+        memcpy(memo->ticket, ticket.ptr, ticket.len);
+        /* They fit: outcome_of() has looked at them. */
+        if (!view_copy(wire_text(allow, WIRE_F_ORG), memo->org, sizeof(memo->org)) ||
+            !view_copy(wire_text(allow, WIRE_F_KEY_ID), memo->key_id, sizeof(memo->key_id)))
+                return -EBADMSG;
+        *ret = steal_ptr(memo);
+        return 0;
+}
+
+int memo_save(pam_handle_t *pamh, const struct options *options, const struct wire_message *allow)
+{
+        _cleanup_(memo_freep) struct memo *memo = NULL;
+        int r = memo_new(options, allow, &memo);
+
+        if (r < 0)
+                return r;
+        if (pam_set_data(pamh, MEMO_NAME, memo, memo_cleanup) != PAM_SUCCESS)
+                return -ENOMEM;
+        memo = NULL; /* libpam's now */
+        r = memo_publish(pamh, allow);
+        if (r < 0)
+                memo_clear(pamh);
+        return r;
+}
+
+const struct memo *memo_find(pam_handle_t *pamh)
+{
+        const void *data = NULL;
+
+        /* One that was cleared is found, and is NULL. */
+        return pam_get_data(pamh, MEMO_NAME, &data) == PAM_SUCCESS ? data : NULL;
+}
+
+struct view memo_ticket(const struct memo *memo)
+{
+        return view_of_bytes(memo->ticket, memo->ticket_len);
+}
+
+/* An absent value takes the variable away. libpam logs an error for taking away what is not there. */
+static int set_variable(pam_handle_t *pamh, const char *name, struct view value)
+{
+        char text[VARIABLE_SIZE];
+        size_t len = strlen(name);
+
+        if (!value.ptr) {
+                if (pam_getenv(pamh, name))
+                        (void)pam_putenv(pamh, name);
+                return 0;
+        }
+        memcpy(text, name, len);
+        text[len++] = '=';
+        if (!view_copy(value, text + len, sizeof(text) - len))
+                return -ENOMEM;
+        return pam_putenv(pamh, text) == PAM_SUCCESS ? 0 : -ENOMEM;
+}
+
+int memo_publish(pam_handle_t *pamh, const struct wire_message *allow)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]) && r == 0; i++)
+                r = set_variable(pamh, variables[i].name, wire_text(allow, variables[i].field));
+        return r;
+}
+
+void memo_clear(pam_handle_t *pamh)
+{
+        /* pam_set_data() calls the old memo's cleanup. Without one there is nothing to replace, and an
+           entry of its own would be made for nothing at every password. */
+        if (memo_find(pamh))
+                (void)pam_set_data(pamh, MEMO_NAME, NULL, NULL);
+        for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+                (void)set_variable(pamh, variables[i].name, VIEW_ABSENT);
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# The sizes, the format and the words of the house.
+cd "$top_srcdir" || exit 1
+. tests/support/tap.sh
+
+is "$(wc -l common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] |
+        awk '$2 != "total" && $1 > 650 {print $2 " (" $1 ")"}')" "" "no file over 650 lines"
+
+# A function starts at a line "{" in the first column and ends at "}" there.
+is "$(awk 'FNR == 1 {start = 0} /^\{/ {start = FNR} /^\}/ {if (start && FNR - start - 1 > 60)
+        print FILENAME ":" start " (" FNR - start - 1 ")"; start = 0}' \
+        common/*.c pam/*.c daemon/*.c cli/*.c)" "" "no function over 60 lines"
+
+is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] scripts/*)" "" \
+        "nothing is left for later"
+is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] scripts/* ./*.md doc/*.md)" "" \
+        "no blanks at the end of a line"
+
+if command -v clang-format >/dev/null; then
+        is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] tests/*/*.[ch] 2>&1 |
+                grep -E '^[^ ].*warning' | head -n 5)" "" "clang-format is clean"
+else
+        echo "# clang-format is not installed: format not checked"
+fi
+if command -v shellcheck >/dev/null; then
+        is "$(shellcheck -x -e SC1091,SC2119,SC2154 scripts/* tests/support/*.sh tests/system/*.sh tests/lint/*.sh autogen.sh \
+                2>&1 | head -n 20)" "" "shellcheck is clean"
+else
+        echo "# shellcheck is not installed: scripts not checked"
+fi
+if command -v mandoc >/dev/null && ls man/*.[18] >/dev/null 2>&1; then
+        is "$(mandoc -T lint -W warning man/*.[18] 2>&1 | head -n 5)" "" "the man pages are well-formed"
+fi
+tap_done

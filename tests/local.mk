@@ -1,0 +1,117 @@
+# Unit, PAM and daemon tests need no root and run in `make check`; the system tests do and have a target of
+# their own, as have fuzzing, valgrind and the benchmark. A test program is the one .c file of its name.
+dist_check_SCRIPTS = \
+  %D%/lint/test_isolation.sh \
+  %D%/lint/test_layers.sh \
+  %D%/lint/test_style.sh
+TESTS += $(dist_check_SCRIPTS)
+EXTRA_DIST += %D%/fuzz %D%/system %D%/support/host.sh %D%/support/tap.sh
+
+if HAVE_CMOCKA
+test_programs = \
+  %D%/unit/test_cidr \
+  %D%/unit/test_client \
+  %D%/unit/test_client_process \
+  %D%/unit/test_expiry \
+  %D%/unit/test_logsafe \
+  %D%/unit/test_name \
+  %D%/unit/test_secret \
+  %D%/unit/test_token \
+  %D%/unit/test_verdict \
+  %D%/unit/test_wire \
+  %D%/unit/test_wire_golden \
+  %D%/unit/test_wire_random \
+  %D%/unit/test_wire_rules \
+  %D%/unit/test_wirebuf \
+  %D%/pam/test_account \
+  %D%/pam/test_auth \
+  %D%/pam/test_hostile \
+  %D%/pam/test_memory \
+  %D%/pam/test_options \
+  %D%/pam/test_org \
+  %D%/pam/test_outcome \
+  %D%/pam/test_process \
+  %D%/pam/test_request \
+  %D%/pam/test_session \
+  %D%/pam/test_stack \
+  %D%/daemon/test_access \
+  %D%/daemon/test_clockmark \
+  %D%/daemon/test_grant \
+  %D%/daemon/test_keyhash \
+  %D%/daemon/test_limits \
+  %D%/daemon/test_manage_org \
+  %D%/daemon/test_manage_roles \
+  %D%/daemon/test_options \
+  %D%/daemon/test_quota \
+  %D%/daemon/test_sealed \
+  %D%/daemon/test_server \
+  %D%/daemon/test_ticket \
+  %D%/daemon/test_usage \
+  %D%/daemon/test_verifier \
+  %D%/daemon/test_verify \
+  %D%/daemon/test_verify_table \
+  %D%/daemon/test_worker
+check_PROGRAMS += $(test_programs)
+TESTS += $(test_programs)
+
+# Most programs test the daemon's library; those of the module and of the command say so below.
+LDADD = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+pam_ldadd = %D%/support/libsupport.la pam/libpamcore.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+%C%_pam_test_account_LDADD = $(pam_ldadd)
+%C%_pam_test_auth_LDADD = $(pam_ldadd)
+%C%_pam_test_hostile_LDADD = $(pam_ldadd)
+%C%_pam_test_memory_LDADD = $(pam_ldadd)
+%C%_pam_test_options_LDADD = $(pam_ldadd)
+%C%_pam_test_org_LDADD = $(pam_ldadd)
+%C%_pam_test_outcome_LDADD = $(pam_ldadd)
+%C%_pam_test_process_LDADD = $(pam_ldadd)
+%C%_pam_test_request_LDADD = $(pam_ldadd)
+%C%_pam_test_session_LDADD = $(pam_ldadd)
+%C%_pam_test_stack_LDADD = $(pam_ldadd)
+%C%_unit_test_client_LDADD = $(cli_ldadd)
+%C%_unit_test_client_process_LDADD = $(cli_ldadd)
+
+check_LTLIBRARIES += %D%/support/libsupport.la
+%C%_support_libsupport_la_SOURCES = \
+  %D%/support/daemon_fixture.c \
+  %D%/support/fake_daemon.c \
+  %D%/support/manage_fixture.c \
+  %D%/support/pam_harness.c \
+  %D%/support/store_fixture.c \
+  %D%/support/daemon_fixture.h \
+  %D%/support/fake_daemon.h \
+  %D%/support/manage_fixture.h \
+  %D%/support/memory_store.h \
+  %D%/support/pam_harness.h \
+  %D%/support/store_fixture.h \
+  %D%/support/world.h \
+  %D%/unit/client_fixture.h \
+  %D%/unit/wire_golden.h
+
+# A second engine behind daemon/store.h, in memory: for the decision, which must not notice. What is linked
+# first answers, so it stands before the daemon's library.
+check_LTLIBRARIES += %D%/support/libmemory.la
+%C%_support_libmemory_la_SOURCES = %D%/support/memory_store.c %D%/support/world.c 
+memory_ldadd = %D%/support/libmemory.la $(LDADD)
+tests_daemon_test_verifier_LDADD = $(memory_ldadd)
+tests_daemon_test_verify_LDADD = $(memory_ldadd)
+tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
+
+# A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
+check_LTLIBRARIES += %D%/pam/pam_spy.la
+%C%_pam_pam_spy_la_SOURCES = %D%/pam/pam_spy.c
+%C%_pam_pam_spy_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+%C%_pam_pam_spy_la_LIBADD = $(PAM_LIBS)
+endif
+
+check-valgrind: check-am
+	$(srcdir)/%D%/support/valgrind.sh $(valgrind_programs)
+valgrind_programs = $(test_programs)
+check-fuzz:
+	$(srcdir)/%D%/fuzz/run
+check-system: all
+	$(srcdir)/%D%/system/run .
+check-lint: all
+	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
+.PHONY: check-valgrind check-fuzz check-system
