@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/logsafe.h"
@@ -25,6 +26,7 @@ static struct {
         pthread_mutex_t lock;
         int fd;
         bool stuck; /* the last record was not taken: not waited for again until one is */
+        time_t absent; /* when there was none: not looked for again in the same second */
         uint64_t lost;
 } journal = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
@@ -148,10 +150,13 @@ static int send_once(const struct text *t)
         struct pollfd p = {.events = POLLOUT};
 
         if (journal.fd < 0) {
-                int r = connect_journal();
+                time_t now = time(NULL);
+                int r = journal.absent == now ? -ENOENT : connect_journal();
 
-                if (r < 0)
+                if (r < 0) {
+                        journal.absent = now;
                         return r;
+                }
         }
         if (send(journal.fd, t->bytes, t->len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
                 return 0;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 /* How long a reader of standard error may keep the daemon waiting: longer, and the line is lost. */
 #define LOG_WAIT_MS 20
 
-bool log_is_journal(void)
+static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
         uintmax_t device, inode;
@@ -28,6 +29,18 @@ bool log_is_journal(void)
 bool log_has_journal(void)
 {
         return access(LOG_JOURNAL_SOCKET, F_OK) == 0;
+}
+
+bool log_is_journal(void)
+{
+        static atomic_int known; /* 0: not looked yet; it does not change while we run */
+        int is = atomic_load(&known);
+
+        if (is == 0) {
+                is = stderr_is_journal() ? 1 : -1;
+                atomic_store(&known, is);
+        }
+        return is > 0;
 }
 
 /* A full pipe whose reader sleeps must not stop logins. */

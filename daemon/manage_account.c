@@ -12,7 +12,7 @@ static int read_account_name(struct manage_op *op, struct view *ret)
         struct view name = wire_text(&op->request, WIRE_F_ACCOUNT);
         char safe[MANAGE_SAFE_SIZE];
 
-        if (!name_is_user(name))
+        if (!manage_is_user_name(name))
                 return manage_refuse(op, MANAGE_BAD_ACCOUNT, "'%s' is no account name: it is %s",
                                      manage_safe(name, safe), name_user_rule());
         (void)view_copy(name, op->note.account, sizeof(op->note.account));
@@ -70,17 +70,11 @@ static int check_is_no_user(struct manage_op *op, struct view name)
 static int read_binding(struct manage_op *op, struct record_account *account)
 {
         int64_t role = wire_number(&op->request, WIRE_F_ROLE, ROLE_NONE);
-        char safe[MANAGE_SAFE_SIZE];
-        enum limits_kind kind;
-        struct view bad;
 
         if (role != ROLE_MEMBER && role != ROLE_ADMIN && wire_has(&op->request, WIRE_F_ROLE))
                 return manage_refuse(op, MANAGE_BAD_ROLE, "a role is member or admin");
-        if (limits_from_request(&op->request, &account->services, &bad, &kind) < 0)
-                return manage_refuse(op, MANAGE_BAD_SERVICE, "'%s' is no service name: it is %s",
-                                     manage_safe(bad, safe), name_service_rule());
         account->role = (enum role)role;
-        return 0;
+        return manage_read_limits(op, &account->services);
 }
 
 static int put_guard(struct manage_op *op, struct view name)

@@ -245,7 +245,7 @@ static int check_user_name(struct manage_op *op, struct view name)
 {
         char safe[MANAGE_SAFE_SIZE];
 
-        if (!name_is_user(name))
+        if (!manage_is_user_name(name))
                 return manage_refuse(op, MANAGE_BAD_USER, "'%s' is no user name: it is %s",
                                      manage_safe(name, safe), name_user_rule());
         (void)view_copy(name, op->note.user, sizeof(op->note.user));

@@ -119,6 +119,9 @@ int manage_refuse(struct manage_op *op, enum manage_reason reason, const char *f
 #define MANAGE_SAFE_SIZE 72
 /* A foreign text for a message, as logsafe makes it, cut to fit. Returns buf. */
 const char *manage_safe(struct view text, char buf[static MANAGE_SAFE_SIZE]);
+/* A user's or account's name: as name_is_user(), and no token. One that was pasted at the wrong prompt fits
+   the rule of names, and would then stand in the store and in every list. */
+bool manage_is_user_name(struct view name);
 /* "30d", "36h", "90s": a life as one types it. */
 #define MANAGE_LIFE_SIZE 24
 const char *manage_life(int64_t seconds, char buf[static MANAGE_LIFE_SIZE]);
@@ -234,6 +237,8 @@ int manage_check_not_revoked(struct manage_op *op, const struct record_token *to
 int manage_mint(struct manage_op *op, struct record_token *token, const char *replaces);
 /* The owner's side of a creation: suspended, is an account, self-service, policies. manage_token.c */
 int manage_check_creation(struct manage_op *op, const struct record_org *org, int64_t expires_at);
+/* Limits as the request's lists say, refused bad-service, bad-source or bad-account. manage_token.c */
+int manage_read_limits(struct manage_op *op, struct record_limits *ret);
 /* Revokes, and remembers that rights have changed. manage_revoke.c */
 int manage_revoke(struct manage_op *op, struct record_token *token, const char *reason);
 /* What a sweep does: revokes all of an owner (0: of everybody) that are not revoked yet, expired ones too. */

@@ -58,7 +58,7 @@ static int find_member(struct manage_op *op, struct record_org *ret_org, struct 
 
         if (r != 0)
                 return r;
-        if (!name_is_user(name))
+        if (!manage_is_user_name(name))
                 return manage_refuse(op, MANAGE_BAD_USER, "'%s' is no user name: it is %s",
                                      manage_safe(name, safe), name_user_rule());
         r = sealed_find_user_by_name(&op->s, name, ret_user);

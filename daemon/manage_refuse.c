@@ -81,6 +81,11 @@ const char *manage_safe(struct view text, char buf[static MANAGE_SAFE_SIZE])
         return logsafe(text, buf, MANAGE_SAFE_SIZE);
 }
 
+bool manage_is_user_name(struct view name)
+{
+        return name_is_user(name) && !token_is_shaped(name);
+}
+
 const char *manage_life(int64_t seconds, char buf[static MANAGE_LIFE_SIZE])
 {
         static const struct {

@@ -129,7 +129,8 @@ static int read_name(struct manage_op *op, struct record_token *token)
         struct view name = wire_text(&op->request, WIRE_F_NAME);
         char safe[MANAGE_SAFE_SIZE];
 
-        if (!name_is_label(name) || !view_copy(name, token->name, sizeof(token->name)))
+        if (!name_is_label(name) || token_is_shaped(name) ||
+            !view_copy(name, token->name, sizeof(token->name)))
                 return manage_refuse(op, MANAGE_BAD_NAME, "'%s' is no name for a token: it is %s",
                                      manage_safe(name, safe), name_label_rule());
         return 0;
@@ -155,7 +156,32 @@ static int read_expiry(struct manage_op *op, struct record_token *token)
         return 0;
 }
 
-static int read_limits(struct manage_op *op, struct record_token *token)
+/* An entry that is a token's text, pasted at the wrong place, would be shown by every list. */
+static bool find_pasted(const struct wire_message *request, struct view *ret_bad,
+                        enum limits_kind *ret_kind)
+{
+        static const enum wire_field fields[LIMITS_KINDS] = {
+                [LIMITS_SERVICE] = WIRE_F_LIMIT_SERVICE,
+                [LIMITS_SOURCE] = WIRE_F_LIMIT_SOURCE,
+                [LIMITS_ACCOUNT] = WIRE_F_LIMIT_ACCOUNT,
+        };
+        const struct view *entries;
+        size_t len;
+
+        for (unsigned kind = 0; kind < LIMITS_KINDS; kind++) {
+                entries = wire_list(request, fields[kind], &len);
+                for (size_t i = 0; i < len; i++) {
+                        if (!token_is_shaped(entries[i]))
+                                continue;
+                        *ret_bad = entries[i];
+                        *ret_kind = (enum limits_kind)kind;
+                        return true;
+                }
+        }
+        return false;
+}
+
+int manage_read_limits(struct manage_op *op, struct record_limits *ret)
 {
         static const struct {
                 enum manage_reason reason;
@@ -170,7 +196,8 @@ static int read_limits(struct manage_op *op, struct record_token *token)
         enum limits_kind kind;
         struct view bad;
 
-        if (limits_from_request(&op->request, &token->limits, &bad, &kind) == 0)
+        if (!find_pasted(&op->request, &bad, &kind) &&
+            limits_from_request(&op->request, ret, &bad, &kind) == 0)
                 return 0;
         return manage_refuse(op, kinds[kind].reason, "'%s' is no %s: it is %s",
                              manage_safe(bad, safe), kinds[kind].what, kinds[kind].rule());
@@ -183,7 +210,7 @@ static int read_token(struct manage_op *op, struct record_token *token)
         if (r == 0)
                 r = read_expiry(op, token);
         if (r == 0)
-                r = read_limits(op, token);
+                r = manage_read_limits(op, &token->limits);
         return r;
 }
 

@@ -31,7 +31,8 @@ static struct memo *memo_free(struct memo *memo)
 }
 DEFINE_CLEANUP(struct memo *, memo_free);
 
-/* libpam's signature. It is called by pam_end() and by pam_set_data(), both before the module goes. */
+/* libpam's signature. It is called by pam_end() and by pam_set_data(), both before the module goes.
+ */
 static void memo_cleanup(pam_handle_t *pamh, void *data, int error_status)
 {
         (void)pamh;
@@ -89,7 +90,8 @@ struct view memo_ticket(const struct memo *memo)
         return view_of_bytes(memo->ticket, memo->ticket_len);
 }
 
-/* An absent value takes the variable away. libpam logs an error for taking away what is not there. */
+/* An absent value takes the variable away. libpam logs an error for taking away what is not there.
+ */
 static int set_variable(pam_handle_t *pamh, const char *name, struct view value)
 {
         char text[VARIABLE_SIZE];
@@ -118,8 +120,8 @@ int memo_publish(pam_handle_t *pamh, const struct wire_message *allow)
 
 void memo_clear(pam_handle_t *pamh)
 {
-        /* pam_set_data() calls the old memo's cleanup. Without one there is nothing to replace, and an
-           entry of its own would be made for nothing at every password. */
+        /* pam_set_data() calls the old memo's cleanup. Without one there is nothing to replace, and
+           an entry of its own would be made for nothing at every password. */
         if (memo_find(pamh))
                 (void)pam_set_data(pamh, MEMO_NAME, NULL, NULL);
         for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)

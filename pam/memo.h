@@ -1,8 +1,8 @@
 /*
- * What a successful authentication leaves behind in its PAM handle: a memo for the account phase, and
- * three variables in the PAM environment, which are information for the session and never authority. A
- * memo holds no token. sshd authenticates in a child for keyboard-interactive, where the memo is lost and
- * only the variables survive; the account phase runs in that child too.
+ * What a successful authentication leaves behind in its PAM handle: a memo for the account phase,
+ * and three variables in the PAM environment, which are information for the session and never
+ * authority. A memo holds no token. sshd authenticates in a child for keyboard-interactive, where
+ * the memo is lost and only the variables survive; the account phase runs in that child too.
  */
 #pragma once
 
@@ -34,8 +34,8 @@ const struct memo *memo_find(pam_handle_t *pamh);
 /* The ticket, as the daemon gave it. */
 struct view memo_ticket(const struct memo *memo);
 
-/* Sets ORGTOKEN_ORG, ORGTOKEN_KEY_ID and, for a PAT, ORGTOKEN_USER from an allowing answer, and takes
-   back what an earlier one set. 0 or -ENOMEM. */
+/* Sets ORGTOKEN_ORG, ORGTOKEN_KEY_ID and, for a PAT, ORGTOKEN_USER from an allowing answer, and
+   takes back what an earlier one set. 0 or -ENOMEM. */
 int memo_publish(pam_handle_t *pamh, const struct wire_message *allow);
 
 /* Forgets both, so that a failed authentication does not stand on an earlier one. */

@@ -32,7 +32,8 @@ static const struct flag flags[] = {
 /* libpam's own: it looks for them in the line by itself. */
 static const char *const of_libpam[] = {"try_first_pass", "use_first_pass"};
 
-/* A socket that can't be connected to would only show at the first login, and then as a dead daemon. */
+/* A socket that can't be connected to would only show at the first login, and then as a dead
+ * daemon. */
 static int set_socket(struct options *o, const char *value)
 {
         if (value[0] != '/' || strlen(value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
@@ -85,8 +86,8 @@ static const struct setting settings[] = {
         {"timeout=", set_timeout},
 };
 
-/* One argument. *seen has a bit for each setting that was given already: of `org=acme org=globex` neither
-   may win. */
+/* One argument. *seen has a bit for each setting that was given already: of `org=acme org=globex`
+   neither may win. */
 static int parse_one(struct options *o, const char *argument, unsigned *seen)
 {
         for (size_t i = 0; i < COUNT(settings); i++) {

@@ -1,7 +1,7 @@
 /*
- * The arguments of a line in /etc/pam.d (DESIGN: "The PAM module", options). Owns the list of them and
- * what their values may be. Everything that is not on the list is an error, since a mistyped `org=` must
- * not widen access. Never logs, never looks anything up; pure.
+ * The arguments of a line in /etc/pam.d (DESIGN: "The PAM module", options). Owns the list of them
+ * and what their values may be. Everything that is not on the list is an error, since a mistyped
+ * `org=` must not widen access. Never logs, never looks anything up; pure.
  */
 #pragma once
 
@@ -34,9 +34,10 @@ struct options {
         bool debug;
 };
 
-/* Reads the arguments of one line. try_first_pass and use_first_pass are accepted and not kept, because
-   pam_get_authtok(3) reads them from the line itself. 0 and *ret; or -EINVAL and *ret_refused, the argument that
-   is not listed, has a value that it may not have, is given twice with a value, or does not belong on a
-   line of this phase (any_ruser on a session line would let an unnamed actor in). */
+/* Reads the arguments of one line. try_first_pass and use_first_pass are accepted and not kept,
+   because pam_get_authtok(3) reads them from the line itself. 0 and *ret; or -EINVAL and
+   *ret_refused, the argument that is not listed, has a value that it may not have, is given twice
+   with a value, or does not belong on a line of this phase (any_ruser on a session line would let
+   an unnamed actor in). */
 int options_parse(enum phase phase, int argc, const char *const *argv, struct options *ret,
                   const char **ret_refused);

@@ -10,11 +10,10 @@
 #include "common/name.h"
 #include "common/token.h"
 
-/* The fields of an ALLOW, each of the form that it must have: they go into the session's environment
-   and into the next request. */
+/* The fields of an ALLOW, each of the form that it must have: they go into the session's
+   environment and into the next request. */
 static bool is_whole_allow(const struct wire_message *request, const struct wire_message *reply)
 {
-        struct view key_id = wire_text(reply, WIRE_F_KEY_ID);
         enum token_kind kind;
         int64_t first, last;
 
@@ -22,7 +21,7 @@ static bool is_whole_allow(const struct wire_message *request, const struct wire
                 return false;
         if (!name_is_org(wire_text(reply, WIRE_F_ORG)))
                 return false;
-        if (key_id.len >= TOKEN_KEY_ID_SIZE || token_parse_key_id(key_id, &kind, &first, &last) < 0)
+        if (token_parse_key_id(wire_text(reply, WIRE_F_KEY_ID), &kind, &first, &last) < 0)
                 return false;
         if (wire_has(reply, WIRE_F_USER) && !name_is_user(wire_text(reply, WIRE_F_USER)))
                 return false;
@@ -85,11 +84,8 @@ static int verdict_to_pam(enum verdict verdict, int denied)
         case VERDICT_ORG_MISMATCH:
         case VERDICT_NOT_MEMBER:
         case VERDICT_ACCOUNT_DENIED:
-        case VERDICT_LIMITED:
-                break;
-        case VERDICT_ALLOW:
-                code = PAM_SUCCESS;
-                break;
+        case VERDICT_LIMITED: break;
+        case VERDICT_ALLOW: code = PAM_SUCCESS; break;
         }
         return code;
 }
@@ -99,10 +95,8 @@ static int error_to_pam(int error)
         switch (error) {
         case -EPERM:
         case -EPROTO:
-        case -EBADMSG:
-                return PAM_SYSTEM_ERR;
-        case -ENOMEM:
-                return PAM_BUF_ERR;
+        case -EBADMSG: return PAM_SYSTEM_ERR;
+        case -ENOMEM: return PAM_BUF_ERR;
         default:
                 /* errno values without number, all of them an exchange that did not take place. */
                 return PAM_AUTHINFO_UNAVAIL;
@@ -126,9 +120,10 @@ static void log_error(pam_handle_t *pamh, const struct options *options, int err
 {
         switch (error) {
         case -EPERM:
-                pam_syslog(pamh, LOG_ALERT,
-                           "%s is listened on by neither root nor our own uid: nothing was sent; %s",
-                           options->socket, facts);
+                pam_syslog(
+                        pamh, LOG_ALERT,
+                        "%s is listened on by neither root nor our own uid: nothing was sent; %s",
+                        options->socket, facts);
                 return;
         case -EPROTO:
         case -EBADMSG:
@@ -142,9 +137,7 @@ static void log_error(pam_handle_t *pamh, const struct options *options, int err
                            "orgtoken-verify and restart the service; %s",
                            (unsigned)geteuid(), options->socket, facts);
                 return;
-        case -ENOMEM:
-                pam_syslog(pamh, LOG_ERR, "out of memory; %s", facts);
-                return;
+        case -ENOMEM: pam_syslog(pamh, LOG_ERR, "out of memory; %s", facts); return;
         case -EBUSY:
                 pam_syslog(pamh, LOG_ERR, "orgtokend cannot answer now, its own log says why; %s",
                            facts);

@@ -1,8 +1,8 @@
 /*
- * The module's entry points, each a list of steps: what the line asks for, what PAM knows, one question
- * to the daemon, its answer as a PAM code. All rules about tokens are the daemon's. What is decided here
- * is only what must not depend on it: whether something is a token at all, and that no failure is ever a
- * success.
+ * The module's entry points, each a list of steps: what the line asks for, what PAM knows, one
+ * question to the daemon, its answer as a PAM code. All rules about tokens are the daemon's. What
+ * is decided here is only what must not depend on it: whether something is a token at all, and that
+ * no failure is ever a success.
  */
 #include <errno.h>
 #include <security/pam_ext.h>
@@ -49,7 +49,8 @@ static void log_unfit(pam_handle_t *pamh, const char *item, const struct request
                    logsafe(facts->service, service, sizeof(service)));
 }
 
-/* One question: built is what came of making the request. The reply's views point into the client. */
+/* One question: built is what came of making the request. The reply's views point into the client.
+ */
 static struct outcome ask(struct client *client, const struct options *options, int built,
                           const struct wire_message *request, struct wire_message *reply)
 {
@@ -79,8 +80,8 @@ static struct outcome ask_verify(pam_handle_t *pamh, const struct options *optio
         return outcome;
 }
 
-/* Judges the token in PAM_AUTHTOK. Takes everything from PAM anew: a conversation may have gone before,
-   in which the application can have changed any item. */
+/* Judges the token in PAM_AUTHTOK. Takes everything from PAM anew: a conversation may have gone
+   before, in which the application can have changed any item. */
 static int judge_token(pam_handle_t *pamh, const struct options *options, struct view org_answer,
                        struct outcome *ret)
 {
@@ -186,17 +187,18 @@ static int account(pam_handle_t *pamh, int argc, const char **argv)
                 return code;
         memo = memo_find(pamh);
         if (!memo) {
-                /* An ssh key, cron, a cached sudo ticket, a password: nothing of ours to ask about. */
+                /* An ssh key, cron, a cached sudo ticket, a password: nothing of ours to ask about.
+                 */
                 if (!options.require_token)
                         return PAM_IGNORE;
                 pam_syslog(pamh, LOG_NOTICE, "no token was given, and this line requires one");
                 return PAM_PERM_DENIED;
         }
-        /* The request has room for the ticket's organisation only, so a line that stands for another
-           one is answered here. */
+        /* The request has room for the ticket's organisation only, so a line that stands for
+           another one is answered here. */
         if (options.org.ptr && !view_equal_str(options.org, memo->org)) {
-                pam_syslog(pamh, LOG_NOTICE, "a token for %s, and this line has another org=",
-                           memo->org);
+                pam_syslog(pamh, LOG_NOTICE,
+                           "a token for %s, and this line has another org=", memo->org);
                 return PAM_PERM_DENIED;
         }
         return check_account(pamh, &options, memo);
@@ -270,8 +272,8 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
         return code;
 }
 
-/* Always a success, the options unread: anything else stops ssh keys and cron at `default=die`, which
-   never authenticate here. */
+/* Always a success, the options unread: anything else stops ssh keys and cron at `default=die`,
+   which never authenticate here. */
 EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         (void)pamh;

@@ -8,7 +8,8 @@
 #include "common/client.h"
 #include "common/name.h"
 
-/* Absent for an item that is not set and for one that is set to nothing, as login does with PAM_RHOST. */
+/* Absent for an item that is not set and for one that is set to nothing, as login does with
+ * PAM_RHOST. */
 static struct view item(pam_handle_t *pamh, int type)
 {
         const void *value = NULL;
@@ -22,11 +23,11 @@ static bool is_address(struct view v)
 {
         struct cidr unused;
 
-        return v.len <= NAME_ITEM_MAX && cidr_parse_address(v, &unused) == 0;
+        return cidr_parse_address(v, &unused) == 0;
 }
 
-/* sshd with UseDNS puts a host name into PAM_RHOST; who connected is then in SSH_CONNECTION. Only sshd
-   may say so: nginx puts the words of a stranger into the PAM environment. */
+/* sshd with UseDNS puts a host name into PAM_RHOST; who connected is then in SSH_CONNECTION. Only
+   sshd may say so: nginx puts the words of a stranger into the PAM environment. */
 static struct view source_of(pam_handle_t *pamh, struct view host, struct view tty)
 {
         struct view address;
@@ -71,8 +72,8 @@ bool request_is_no_elevation(const struct request_facts *facts)
         if (view_equal(facts->account, facts->actor))
                 return true;
         /* root with sudo, su or runuser. The name alone would do for a program that takes PAM_RUSER
-           from the network, and the real uid alone for sudo -e, where it is 0 and alice the actor. An
-           actor of uid 0 by another name is the daemon's to see: no name is looked up here. */
+           from the network, and the real uid alone for sudo -e, where it is 0 and alice the actor.
+           An actor of uid 0 by another name is the daemon's to see: no name is looked up here. */
         return view_equal_str(facts->actor, "root") && getuid() == 0;
 }
 

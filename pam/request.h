@@ -1,6 +1,6 @@
 /*
- * The facts that PAM holds about a login, and the requests made from them. Owns what is read of PAM's
- * items and environment and which of it goes to the daemon; decides nothing. Reads no process
+ * The facts that PAM holds about a login, and the requests made from them. Owns what is read of
+ * PAM's items and environment and which of it goes to the daemon; decides nothing. Reads no process
  * environment and looks up no name: what PAM does not say is not known.
  */
 #pragma once
@@ -23,10 +23,10 @@ struct request_facts {
         bool remote;        /* PAM_RHOST says something, numeric or not */
 };
 
-/* Reads the facts. NULL and *ret where they may be sent; otherwise the name of the item that is absent,
-   over 255 bytes or holds control characters ("PAM_USER"). *ret is filled in either case, for the log.
-   Source: PAM_RHOST where it is a numeric address, else, where PAM_TTY is "ssh", the first word of the
-   PAM variable SSH_CONNECTION. */
+/* Reads the facts. NULL and *ret where they may be sent; otherwise the name of the item that is
+   absent, over 255 bytes or holds control characters ("PAM_USER"). *ret is filled in either case,
+   for the log. Source: PAM_RHOST where it is a numeric address, else, where PAM_TTY is "ssh", the
+   first word of the PAM variable SSH_CONNECTION. */
 const char *request_facts_from_pam(pam_handle_t *pamh, struct request_facts *ret);
 
 /* True where the session is of nobody's account but root's or one's own, or of no actor at all, so
@@ -38,9 +38,9 @@ bool request_is_no_elevation(const struct request_facts *facts);
 int request_verify(const struct request_facts *facts, const struct options *options,
                    struct view token, struct view org_answer, struct wire_message *ret);
 
-/* ACCOUNT_CHECK of what an authentication in this handle was allowed. The role and bound_only are those of
-   both lines together; the actor is left out where the auth line left it out, since the ticket has none
-   either. 0 or negative errno as above. */
+/* ACCOUNT_CHECK of what an authentication in this handle was allowed. The role and bound_only are
+   those of both lines together; the actor is left out where the auth line left it out, since the
+   ticket has none either. 0 or negative errno as above. */
 int request_account_check(const struct request_facts *facts, const struct options *options,
                           const struct memo *memo, struct wire_message *ret);
 

@@ -248,21 +248,46 @@ static void test_messages(void **state)
 /* What a person pasted at the wrong prompt is in no message and no record. */
 static void test_pasted_token(void **state)
 {
-        static const enum wire_field fields[] = {WIRE_F_ORG, WIRE_F_USER, WIRE_F_KEY_ID};
-        static const enum wire_verb verbs[] = {WIRE_V_ORG_CREATE, WIRE_V_USER_SUSPEND,
-                                               WIRE_V_PAT_REVOKE};
+        static const struct {
+                enum wire_verb verb;
+                enum wire_field field;
+                const char *reason;
+        } cases[] = {
+                {WIRE_V_ORG_CREATE, WIRE_F_ORG, "bad-org"},
+                {WIRE_V_USER_SUSPEND, WIRE_F_USER, "bad-user"},
+                {WIRE_V_MEMBER_ADD, WIRE_F_USER, "bad-user"},
+                {WIRE_V_MEMBER_SET, WIRE_F_USER, "bad-user"},
+                {WIRE_V_PAT_CREATE, WIRE_F_USER, "bad-user"},
+                {WIRE_V_PAT_CREATE, WIRE_F_NAME, "bad-name"},
+                {WIRE_V_PAT_CREATE, WIRE_F_LIMIT_SERVICE, "bad-service"},
+                {WIRE_V_PAT_CREATE, WIRE_F_LIMIT_ACCOUNT, "bad-account"},
+                {WIRE_V_ACCOUNT_BIND, WIRE_F_ACCOUNT, "bad-account"},
+                {WIRE_V_ACCOUNT_RELEASE, WIRE_F_ACCOUNT, "bad-account"},
+                {WIRE_V_PAT_REVOKE, WIRE_F_KEY_ID, "bad-key-id"},
+        };
         struct manage_fixture *f = *state;
         char text[TOKEN_TEXT_MAX + 1];
 
         token_format(TOKEN_PAT, 4242, "abcdefghijabcdefghijabcdefghijabcdefghijabc", text);
-        for (size_t i = 0; i < 3; i++) {
-                ask(f, verbs[i]);
-                set_text(f, fields[i], text);
-                assert_int_equal(run_as(f, 0), WIRE_REFUSED);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                ask(f, cases[i].verb);
+                if (cases[i].verb == WIRE_V_PAT_CREATE && cases[i].field != WIRE_F_NAME)
+                        set_text(f, WIRE_F_NAME, "x");
+                if (cases[i].verb == WIRE_V_MEMBER_ADD || cases[i].verb == WIRE_V_MEMBER_SET ||
+                    cases[i].verb == WIRE_V_ACCOUNT_BIND)
+                        set_text(f, WIRE_F_ORG, "acme");
+                if (cases[i].verb == WIRE_V_MEMBER_SET)
+                        set_number(f, WIRE_F_ROLE, ROLE_ADMIN);
+                if (cases[i].field == WIRE_F_LIMIT_SERVICE || cases[i].field == WIRE_F_LIMIT_ACCOUNT)
+                        set_list(f, cases[i].field, text);
+                else
+                        set_text(f, cases[i].field, text);
+                assert_true(is_refused(f, 0, cases[i].reason));
                 assert_null(strstr(text_of(answer(f), WIRE_F_MESSAGE), "abcdefghij"));
                 assert_null(strstr(manage_records.message, "abcdefghij"));
                 assert_null(strstr(manage_records.org, "abcdefghij"));
                 assert_null(strstr(manage_records.user, "abcdefghij"));
+                assert_null(strstr(manage_records.account, "abcdefghij"));
         }
 }
 

@@ -1,7 +1,8 @@
 /*
- * The truth table of the decision (DESIGN: "The decision"): every combination of its conditions, and a draw
- * from all the finer ones, against the rules stated once more, below, as a list of sentences in another
- * style: over what a row of the table says, with neither store nor order of look-ups.
+ * The truth table of the decision (DESIGN: "The decision"): every combination of its conditions,
+ * and a draw from all the finer ones, against the rules stated once more, below, as a list of
+ * sentences in another style: over what a row of the table says, with neither store nor order of
+ * look-ups.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DRAWN        120000
-#define YEARS(n)     ((n) * 365 * EXPIRY_DAY)
+#define YEARS(n)     ((n)*365 * EXPIRY_DAY)
 
 /* ---- what there is in this world ---- */
 
@@ -40,23 +41,23 @@ static const struct bound {
         const char *service;
         enum role role;
 } bindings[] = {
-        {"a-any", ACME, NULL, ROLE_NONE},    {"a-sshd", ACME, "sshd", ROLE_NONE},
-        {"a-admin", ACME, NULL, ROLE_ADMIN}, {"a-member", ACME, NULL, ROLE_MEMBER},
-        {"g-any", GLOBEX, NULL, ROLE_NONE},  {"both", ACME, NULL, ROLE_NONE},
-        {"both", GLOBEX, NULL, ROLE_NONE},   {"split", ACME, "sshd", ROLE_NONE},
-        {"split", GLOBEX, "su", ROLE_NONE},  {"d-any", DORMANT, NULL, ROLE_NONE},
-        {"three", ACME, "sshd", ROLE_NONE},  {"three", GLOBEX, "su", ROLE_NONE},
+        {"a-any", ACME, NULL, ROLE_NONE},     {"a-sshd", ACME, "sshd", ROLE_NONE},
+        {"a-admin", ACME, NULL, ROLE_ADMIN},  {"a-member", ACME, NULL, ROLE_MEMBER},
+        {"g-any", GLOBEX, NULL, ROLE_NONE},   {"both", ACME, NULL, ROLE_NONE},
+        {"both", GLOBEX, NULL, ROLE_NONE},    {"split", ACME, "sshd", ROLE_NONE},
+        {"split", GLOBEX, "su", ROLE_NONE},   {"d-any", DORMANT, NULL, ROLE_NONE},
+        {"three", ACME, "sshd", ROLE_NONE},   {"three", GLOBEX, "su", ROLE_NONE},
         {"three", DORMANT, "su", ROLE_ADMIN},
 };
 
 #define OWN "(own)" /* stands for the name of the token's user */
-static const char *const accounts[] = {OWN,     "a-any", "a-sshd", "a-admin", "a-member", "g-any",
-                                       "both",  "split", "d-any",  "stray",   "u00",      "three", NULL};
+static const char *const accounts[] = {OWN,     "a-any", "a-sshd", "a-admin", "a-member",
+                                       "g-any", "both",  "split",  "d-any",   "stray",
+                                       "u00",   "three", NULL};
 static const char *const services[] = {"sshd", "su"};
 static const char *const sources[] = {NULL, "10.1.2.3", "192.0.2.1", "host.example"};
 static const char *const actors[] = {NULL, "(account)", OWN, "mallory"};
-static const char *const names[] = {NULL,   "acme",   "globex", "dormant",
-                                    "gone", "nosuch", "No Org"};
+static const char *const names[] = {NULL, "acme", "globex", "dormant", "gone", "nosuch", "No Org"};
 static const enum role roles[] = {ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN};
 
 /* Everybody is an admin of dormant, so that only its suspension can be in the way there. */
@@ -230,11 +231,11 @@ static const struct rule {
         enum verdict verdict;
         bool (*when)(const struct row *r);
 } rules[] = {
-        {VERDICT_MALFORMED, malformed},     {VERDICT_UNKNOWN, unknown},
-        {VERDICT_REVOKED, revoked},         {VERDICT_EXPIRED, expired},
+        {VERDICT_MALFORMED, malformed},       {VERDICT_UNKNOWN, unknown},
+        {VERDICT_REVOKED, revoked},           {VERDICT_EXPIRED, expired},
         {VERDICT_ORG_REQUIRED, org_required}, {VERDICT_ORG_MISMATCH, org_mismatch},
-        {VERDICT_NOT_MEMBER, not_member},   {VERDICT_ACCOUNT_DENIED, account_denied},
-        {VERDICT_LIMITED, limited},         {VERDICT_LIMITED, limited_there},
+        {VERDICT_NOT_MEMBER, not_member},     {VERDICT_ACCOUNT_DENIED, account_denied},
+        {VERDICT_LIMITED, limited},           {VERDICT_LIMITED, limited_there},
         {VERDICT_ALLOW, otherwise},
 };
 
@@ -304,7 +305,7 @@ static void ask(struct row *r)
         if (r->account && strcmp(r->account, OWN) == 0)
                 r->account = own_name(r);
         if (r->actor)
-                r->actor = strcmp(r->actor, OWN) == 0         ? own_name(r)
+                r->actor = strcmp(r->actor, OWN) == 0           ? own_name(r)
                            : strcmp(r->actor, "(account)") == 0 ? r->account
                                                                 : r->actor;
         in = (struct verify_input){
@@ -357,8 +358,8 @@ static void make_tokens(const int64_t *person_ids)
         for (size_t o = 0; o < PERSONS + ORGS; o++)
                 for (int life = 0; life < LIVES; life++)
                         for (int limit = 0; limit < LIMITS; limit++) {
-                                struct record_token t = made(o, (enum life)life, (enum limit)limit,
-                                                             person_ids);
+                                struct record_token t =
+                                        made(o, (enum life)life, (enum limit)limit, person_ids);
                                 struct world_token made_one = world_token(world, &t);
 
                                 tokens[o][life][limit] = made_one;
@@ -492,7 +493,8 @@ static void test_all_combinations(void **state)
                 ask(&row);
 }
 
-/* Late rules are reached by few rows of a plain draw, so half of them are drawn with the early ones met. */
+/* Late rules are reached by few rows of a plain draw, so half of them are drawn with the early ones
+ * met. */
 static void test_drawn(void **state)
 {
         uint64_t random = 20261123;
@@ -506,8 +508,8 @@ static void test_drawn(void **state)
                         row.secret = RIGHT;
                         row.life = random >> 60 ? LIVE : OVERLAP;
                         row.answer = NULL;
-                        row.suffix = row.suffix && strcmp(row.suffix, "No Org") == 0 ? NULL
-                                                                                      : row.suffix;
+                        row.suffix =
+                                row.suffix && strcmp(row.suffix, "No Org") == 0 ? NULL : row.suffix;
                         row.option = row.suffix ? NULL : "acme";
                 }
                 ask(&row);

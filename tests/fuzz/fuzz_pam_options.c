@@ -1,6 +1,6 @@
 /*
- * The arguments of a pam.d line, split at blanks: whatever they are, what is taken keeps every promise that
- * options.h makes, and what is refused is named and leaves nothing behind.
+ * The arguments of a pam.d line, split at blanks: whatever they are, what is taken keeps every
+ * promise that options.h makes, and what is refused is named and leaves nothing behind.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
- * A PAM module that looks on: for the tests of stacks. Appends to the file of its argument to= a line for
- * each call, with what a module in its place finds, and returns PAM_IGNORE, or PAM_SUCCESS with the argument
- * succeed. With authtok= it puts a password there, as an earlier module does; with user= it changes
- * PAM_USER. Never installed.
+ * A PAM module that looks on: for the tests of stacks. Appends to the file of its argument to= a
+ * line for each call, with what a module in its place finds, and returns PAM_IGNORE, or PAM_SUCCESS
+ * with the argument succeed. With authtok= it puts a password there, as an earlier module does;
+ * with user= it changes PAM_USER. Never installed.
  */
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>

@@ -36,7 +36,8 @@ static void start(struct harness *h, const char *on_auth, const char *on_account
 /* An authentication that is allowed, and the account phase by this step. */
 static int account_after(struct harness *h, const struct fake_step *step)
 {
-        const struct fake_script script = {.verify = {.behaviour = FAKE_ALLOW}, .account_check = *step};
+        const struct fake_script script = {.verify = {.behaviour = FAKE_ALLOW},
+                                           .account_check = *step};
 
         harness_script(h, &script);
         start(h, "", "timeout=200");
@@ -129,7 +130,8 @@ static void test_no_answer(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(rows); i++)
                 assert_int_equal(account_after(h, &rows[i].step), rows[i].code);
-        assert_int_equal(account_after(h, &(struct fake_step){.behaviour = FAKE_ALLOW}), PAM_SUCCESS);
+        assert_int_equal(account_after(h, &(struct fake_step){.behaviour = FAKE_ALLOW}),
+                         PAM_SUCCESS);
         harness_stop_daemon(h);
         assert_int_equal(pam_acct_mgmt(h->pamh, 0), PAM_AUTHINFO_UNAVAIL);
         (void)harness_free(h);
@@ -138,7 +140,8 @@ static void test_no_answer(void **state)
 /* A refusal, or a password, takes an earlier success with it. */
 static void test_later_failure_clears(void **state)
 {
-        const struct fake_script script = {.steps = {{.behaviour = FAKE_ALLOW}, {.behaviour = FAKE_VERDICT}}, .user = "alice"};
+        const struct fake_script script = {
+                .steps = {{.behaviour = FAKE_ALLOW}, {.behaviour = FAKE_VERDICT}}, .user = "alice"};
         static const char *const names[] = {"ORGTOKEN_ORG", "ORGTOKEN_KEY_ID", "ORGTOKEN_USER"};
         struct harness *h = harness_new_alone();
 

@@ -1,4 +1,5 @@
-/* pam_authenticate through the real libpam: each row of DESIGN "The PAM module", and what is logged. */
+/* pam_authenticate through the real libpam: each row of DESIGN "The PAM module", and what is
+ * logged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +54,8 @@ static void test_allow(void **state)
 
 static void test_allow_of_a_pat(void **state)
 {
-        const struct fake_script script = {.user = "alice", .key_id = "pat_4fK9aQ", .org = "globex"};
+        const struct fake_script script = {
+                .user = "alice", .key_id = "pat_4fK9aQ", .org = "globex"};
         struct harness *h = harness_new(&script);
 
         (void)state;
@@ -116,9 +118,18 @@ static void test_not_a_token(void **state)
 {
         char *longest = repeated('a', 100000, "");
         const char *const passwords[] = {
-                "",          "hunter2",        "ak_",         "pat_0123456789",
-                "ak_012345678.", "AK_0123456789.", "pk_0123456789.x", "\b\n\r\177INCORRECT",
-                "@acme",     " ",              "\xff\xfe",    longest,
+                "",
+                "hunter2",
+                "ak_",
+                "pat_0123456789",
+                "ak_012345678.",
+                "AK_0123456789.",
+                "pk_0123456789.x",
+                "\b\n\r\177INCORRECT",
+                "@acme",
+                " ",
+                "\xff\xfe",
+                longest,
         };
         struct harness *h = harness_new(NULL);
 
@@ -212,7 +223,8 @@ static void test_user_is_asked_for(void **state)
         (void)harness_free(h);
 }
 
-/* Unfit items stop a token, and never a password: that one goes on to the module that can read it. */
+/* Unfit items stop a token, and never a password: that one goes on to the module that can read it.
+ */
 static void test_unfit_items(void **state)
 {
         static const int items[] = {PAM_USER, PAM_RUSER};
@@ -261,7 +273,7 @@ static void test_unfit_service(void **state)
 
 static void test_options_refused(void **state)
 {
-        static const char *const wrong[] = {"orgs=acme", "org=Acme", "timeout=0", "socket=rel",
+        static const char *const wrong[] = {"orgs=acme", "org=Acme",  "timeout=0",  "socket=rel",
                                             "role=root", "tokenonly", "org=a org=b"};
         struct harness *h = harness_new(NULL);
         char line[256];

@@ -1,4 +1,5 @@
-/* What listens instead of the daemon, and what a daemon can answer: never a success, never a hang. */
+/* What listens instead of the daemon, and what a daemon can answer: never a success, never a hang.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,13 +102,14 @@ static void test_every_bit_of_the_header(void **state)
 
         (void)state;
         for (unsigned bit = 0; bit < HEADER_BITS; bit++)
-                assert_int_equal(login_with(h, (struct fake_step){.behaviour = FAKE_BIT_FLIP,
-                                                                  .bit = bit}),
-                                 PAM_SYSTEM_ERR);
+                assert_int_equal(
+                        login_with(h, (struct fake_step){.behaviour = FAKE_BIT_FLIP, .bit = bit}),
+                        PAM_SYSTEM_ERR);
         (void)harness_free(h);
 }
 
-/* A daemon that is being replaced drops a connection once; one that goes on doing so is not there. */
+/* A daemon that is being replaced drops a connection once; one that goes on doing so is not there.
+ */
 static void test_reset_once(void **state)
 {
         const struct fake_script once = {
@@ -124,8 +126,9 @@ static void test_reset_once(void **state)
 static void test_forms(void **state)
 {
         static const struct fake_script scripts[] = {
-                {.org = "Acme"},           {.org = "acme org"},   {.key_id = "acme"},
-                {.key_id = "ak_0A1b2C3d4E5"}, {.user = "-alice"}, {.user = "a b"},
+                {.org = "Acme"},    {.org = "acme org"},
+                {.key_id = "acme"}, {.key_id = "ak_0A1b2C3d4E5"},
+                {.user = "-alice"}, {.user = "a b"},
                 {.user = "1000"},
         };
         struct harness *h = harness_new_alone();
@@ -161,6 +164,7 @@ static void test_no_socket_of_ours(void **state)
         (void)state;
         (void)clock_gettime(CLOCK_MONOTONIC, &before);
         assert_int_equal(harness_login(h, LINE, token), PAM_AUTHINFO_UNAVAIL);
+        assert_non_null(strstr(harness_log(), strerror(ENOENT)));
         assert_int_equal(mkfifo(h->socket, 0666), 0);
         assert_int_equal(harness_login(h, LINE, token), PAM_AUTHINFO_UNAVAIL);
         assert_int_equal(unlink(h->socket), 0);

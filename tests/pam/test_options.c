@@ -79,8 +79,8 @@ static void test_words_of_libpam(void **state)
 
 static void test_values(void **state)
 {
-        const char *argv[] = {"socket=/run/x/y.sock", "org=acme-2", "role=admin", "timeout=60000",
-                              "quiet", "quiet"};
+        const char *argv[] = {"socket=/run/x/y.sock", "org=acme-2", "role=admin",
+                              "timeout=60000",        "quiet",      "quiet"};
         const char *refused = NULL;
         struct options o;
 
@@ -103,17 +103,65 @@ static void test_values(void **state)
 static void test_refused(void **state)
 {
         static const char *const wrong[] = {
-                "", " ", "=", "orgs=acme", "Org=acme", "ORG=acme", " org=acme", "org", "org=",
-                "org=Acme", "org=acme-", "org=-acme", "org=9acme", "org=a_b", "org=acme ",
-                "org=a23456789012345678901234567890123", "org=*", "role", "role=", "role=none",
-                "role=Admin", "role=owner", "role=admin ", "timeout", "timeout=", "timeout=0",
-                "timeout=60001", "timeout=-1", "timeout=+5", "timeout= 5", "timeout=5ms",
-                "timeout=0x10", "timeout=4294967297", "timeout=99999999999999999999",
-                "timeout=1e3", "socket", "socket=", "socket=run/x", "socket=./x", "socket=@x",
-                "socket=" PATH_100 "12345678", "prompt_org=1", "prompt_orgs", "prompt",
-                "bound_only=yes", "bound-only", "token_only=", "no_token_only", "quiet=1",
-                "debug=2", "any_ruser=alice", "try_first_pass=1", "use_first_pass=", "nullok",
-                "use_authtok", "require_tokens", "QUIET",
+                "",
+                " ",
+                "=",
+                "orgs=acme",
+                "Org=acme",
+                "ORG=acme",
+                " org=acme",
+                "org",
+                "org=",
+                "org=Acme",
+                "org=acme-",
+                "org=-acme",
+                "org=9acme",
+                "org=a_b",
+                "org=acme ",
+                "org=a23456789012345678901234567890123",
+                "org=*",
+                "role",
+                "role=",
+                "role=none",
+                "role=Admin",
+                "role=owner",
+                "role=admin ",
+                "timeout",
+                "timeout=",
+                "timeout=0",
+                "timeout=60001",
+                "timeout=-1",
+                "timeout=+5",
+                "timeout= 5",
+                "timeout=5ms",
+                "timeout=0x10",
+                "timeout=4294967297",
+                "timeout=99999999999999999999",
+                "timeout=1e3",
+                "timeout=1/",
+                "timeout=10 ",
+                "socket",
+                "socket=",
+                "socket=run/x",
+                "socket=./x",
+                "socket=@x",
+                "socket=" PATH_100 "12345678",
+                "prompt_org=1",
+                "prompt_orgs",
+                "prompt",
+                "bound_only=yes",
+                "bound-only",
+                "token_only=",
+                "no_token_only",
+                "quiet=1",
+                "debug=2",
+                "any_ruser=alice",
+                "try_first_pass=1",
+                "use_first_pass=",
+                "nullok",
+                "use_authtok",
+                "require_tokens",
+                "QUIET",
         };
 
         (void)state;
@@ -131,10 +179,8 @@ static void test_refused(void **state)
 static void test_given_twice(void **state)
 {
         static const char *const twice[][2] = {
-                {"org=acme", "org=globex"},
-                {"org=acme", "org=acme"},
-                {"role=admin", "role=member"},
-                {"socket=/a", "socket=/b"},
+                {"org=acme", "org=globex"},    {"org=acme", "org=acme"},
+                {"role=admin", "role=member"}, {"socket=/a", "socket=/b"},
                 {"timeout=1", "timeout=2"},
         };
 

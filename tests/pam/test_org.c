@@ -19,7 +19,8 @@
                 FAKE_VERDICT, .verdict = VERDICT_ORG_REQUIRED                                      \
         }
 
-static const struct fake_script then_allow = {.steps = {REQUIRED, {.behaviour = FAKE_ALLOW}}, .user = "alice"};
+static const struct fake_script then_allow = {.steps = {REQUIRED, {.behaviour = FAKE_ALLOW}},
+                                              .user = "alice"};
 
 static int login_naming(struct harness *h, const char *org)
 {
@@ -77,8 +78,13 @@ static void test_no_answer(void **state)
 {
         char too_long[257] = {0};
         const char *const answers[] = {
-                NULL,    "", "alice", /* nginx, dovecot: the name of the user to everything */
-                "ac\nme", "\x7f", too_long, harness_token(TOKEN_PAT, NULL),
+                NULL,
+                "",
+                "alice", /* nginx, dovecot: the name of the user to everything */
+                "ac\nme",
+                "\x7f",
+                too_long,
+                harness_token(TOKEN_PAT, NULL),
                 harness_token(TOKEN_AK, "acme"),
         };
         struct harness *h = harness_new_alone();

@@ -1,4 +1,5 @@
-/* From an answer, or the want of one, to a PAM code: the whole table, and every half-right answer. */
+/* From an answer, or the want of one, to a PAM code: the whole table, and every half-right answer.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,11 +136,16 @@ static void test_forms_in_an_allow(void **state)
                 enum wire_field field;
                 const char *value;
         } wrong[] = {
-                {WIRE_F_ORG, "Acme"},         {WIRE_F_ORG, "a\nb"},
-                {WIRE_F_ORG, ""},             {WIRE_F_KEY_ID, ""},
-                {WIRE_F_KEY_ID, "xx_123456"}, {WIRE_F_KEY_ID, "pat_12345678901"},
-                {WIRE_F_KEY_ID, "pat_12 456"}, {WIRE_F_USER, ""},
-                {WIRE_F_USER, "-rf"},         {WIRE_F_USER, "a b"},
+                {WIRE_F_ORG, "Acme"},
+                {WIRE_F_ORG, "a\nb"},
+                {WIRE_F_ORG, ""},
+                {WIRE_F_KEY_ID, ""},
+                {WIRE_F_KEY_ID, "xx_123456"},
+                {WIRE_F_KEY_ID, "pat_12345678901"},
+                {WIRE_F_KEY_ID, "pat_12 456"},
+                {WIRE_F_USER, ""},
+                {WIRE_F_USER, "-rf"},
+                {WIRE_F_USER, "a b"},
                 {WIRE_F_KEY_ID, "pat_4fK9aQ00000000000000000000000000"},
         };
 
@@ -155,8 +161,8 @@ static void test_forms_in_an_allow(void **state)
 
 static void test_other_answers(void **state)
 {
-        static const uint32_t others[] = {WIRE_REQUEST, WIRE_ROW,  WIRE_END, WIRE_NEW_TOKEN,
-                                          WIRE_DONE,    0,         1,        UINT32_MAX,
+        static const uint32_t others[] = {WIRE_REQUEST,  WIRE_ROW, WIRE_END, WIRE_NEW_TOKEN,
+                                          WIRE_DONE,     0,        1,        UINT32_MAX,
                                           WIRE_ALLOW ^ 1};
 
         (void)state;
@@ -225,6 +231,21 @@ static void test_unguarded_is_of_sessions_only(void **state)
                 }
 }
 
+/* Nor of any other answer that says it. */
+static void test_unguarded_is_of_done_only(void **state)
+{
+        static const uint32_t others[] = {WIRE_REQUEST,   WIRE_ROW,     WIRE_END,
+                                          WIRE_NEW_TOKEN, WIRE_VERDICT, WIRE_ALLOW};
+
+        (void)state;
+        for (size_t k = 0; k < COUNT(others); k++) {
+                struct wire_message m = message(others[k], PHASE_SESSION);
+
+                wire_put_number(&m, WIRE_F_GUARDED, 0);
+                assert_no_answer(PHASE_SESSION, &m);
+        }
+}
+
 /* Not even where somebody says so: PAM_IGNORE is of sessions only. */
 static void test_unguarded_elsewhere(void **state)
 {
@@ -262,9 +283,8 @@ static void test_error_after_allow(void **state)
                 struct outcome o = {.error = -ENOMEM, .verdict = VERDICT_ALLOW};
 
                 assert_false(outcome_is_allow(&o));
-                assert_int_equal(outcome_to_pam(phases[i], &o), phases[i] == PHASE_SESSION
-                                                                        ? PAM_PERM_DENIED
-                                                                        : PAM_BUF_ERR);
+                assert_int_equal(outcome_to_pam(phases[i], &o),
+                                 phases[i] == PHASE_SESSION ? PAM_PERM_DENIED : PAM_BUF_ERR);
         }
 }
 
@@ -293,6 +313,7 @@ int main(void)
                 cmocka_unit_test(test_another_request_s_answer),
                 cmocka_unit_test(test_unavailable_and_refused),
                 cmocka_unit_test(test_unguarded_is_of_sessions_only),
+                cmocka_unit_test(test_unguarded_is_of_done_only),
                 cmocka_unit_test(test_unguarded_elsewhere),
                 cmocka_unit_test(test_every_error),
                 cmocka_unit_test(test_error_after_allow),

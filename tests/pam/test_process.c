@@ -1,4 +1,5 @@
-/* The module as a guest in somebody else's process: descriptors, signals, threads, memory, errno. */
+/* The module as a guest in somebody else's process: descriptors, signals, threads, memory, errno.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +68,8 @@ static void start_loaded(struct harness *h)
         (void)pam_setcred(h->pamh, PAM_ESTABLISH_CRED);
 }
 
-/* valgrind keeps descriptors and a stack of its own, which these tests would take for the module's. */
+/* valgrind keeps descriptors and a stack of its own, which these tests would take for the module's.
+ */
 static bool is_under_valgrind(void)
 {
         const char *preloaded = getenv("LD_PRELOAD");
@@ -421,7 +423,8 @@ static int leaves_a_token(struct harness *h)
         return count_in_memory(20, 30) == 0 ? 0 : 4;
 }
 
-/* Behind an authentication no copy of the secret is anywhere, the freed heap and the stack included. */
+/* Behind an authentication no copy of the secret is anywhere, the freed heap and the stack
+ * included. */
 static void test_no_token_left_in_memory(void **state)
 {
         struct harness *h;

@@ -1,4 +1,5 @@
-/* What the daemon is told about a login: the fields of each request, by PAM's items and the options. */
+/* What the daemon is told about a login: the fields of each request, by PAM's items and the
+ * options. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,11 +107,9 @@ static void test_actor(void **state)
         static const struct {
                 const char *ruser, *options, *sent;
         } rows[] = {
-                {"carol", "", "carol"},
-                {"alice", "", "alice"}, /* the daemon knows that this is no actor */
-                {"", "", NULL},
-                {"root", "", "root"},
-                {"carol", "any_ruser", NULL},
+                {"carol", "", "carol"}, {"alice", "", "alice"}, /* the daemon knows that this is no
+                                                                   actor */
+                {"", "", NULL},         {"root", "", "root"},   {"carol", "any_ruser", NULL},
         };
         struct harness *h = harness_new(NULL);
 

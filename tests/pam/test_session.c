@@ -1,4 +1,5 @@
-/* pam_open_session, where sudo's target is decided again (DESIGN "Elevation"), and pam_close_session. */
+/* pam_open_session, where sudo's target is decided again (DESIGN "Elevation"), and
+ * pam_close_session. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,8 +41,10 @@ static void test_nobody_is_asked(void **state)
         static const struct {
                 const char *user, *ruser;
         } rows[] = {
-                {"root", "alice"}, {"root", "root"},       {"root", NULL}, {"alice", "alice"},
-                {"alice", NULL},   {"alice", ""},          {NULL, NULL},   {"acme-deploy", NULL},
+                {"root", "alice"}, {"root", "root"},
+                {"root", NULL},    {"alice", "alice"},
+                {"alice", NULL},   {"alice", ""},
+                {NULL, NULL},      {"acme-deploy", NULL},
                 {"", ""},          {"acme-deploy", "acme-deploy"},
         };
         struct harness *h = harness_new(NULL);
@@ -134,26 +137,16 @@ static void test_every_verdict(void **state)
 static void test_no_answer(void **state)
 {
         static const struct fake_step steps[] = {
-                {.behaviour = FAKE_UNAVAILABLE},
-                {.behaviour = FAKE_REFUSED},
-                {.behaviour = FAKE_DONE_GUARDED},
-                {.behaviour = FAKE_DONE},
-                {.behaviour = FAKE_SILENT},
-                {.behaviour = FAKE_CLOSE},
-                {.behaviour = FAKE_CLOSE_AFTER},
-                {.behaviour = FAKE_WRONG_NONCE},
-                {.behaviour = FAKE_WRONG_VERB},
-                {FAKE_SHORT, .length = 24},
-                {.behaviour = FAKE_LONG},
-                {.behaviour = FAKE_TRAILING},
-                {.behaviour = FAKE_GARBAGE},
-                {.behaviour = FAKE_EMPTY},
-                {.behaviour = FAKE_ECHO},
-                {.behaviour = FAKE_ALLOW_BAD_VERDICT},
-                {.behaviour = FAKE_ALLOW_BARE},
-                {.behaviour = FAKE_VERDICT_ALLOW},
-                {.behaviour = FAKE_NOT_UNARY},
-                {.behaviour = FAKE_UNKNOWN_FIELD},
+                {.behaviour = FAKE_UNAVAILABLE},  {.behaviour = FAKE_REFUSED},
+                {.behaviour = FAKE_DONE_GUARDED}, {.behaviour = FAKE_DONE},
+                {.behaviour = FAKE_SILENT},       {.behaviour = FAKE_CLOSE},
+                {.behaviour = FAKE_CLOSE_AFTER},  {.behaviour = FAKE_WRONG_NONCE},
+                {.behaviour = FAKE_WRONG_VERB},   {FAKE_SHORT, .length = 24},
+                {.behaviour = FAKE_LONG},         {.behaviour = FAKE_TRAILING},
+                {.behaviour = FAKE_GARBAGE},      {.behaviour = FAKE_EMPTY},
+                {.behaviour = FAKE_ECHO},         {.behaviour = FAKE_ALLOW_BAD_VERDICT},
+                {.behaviour = FAKE_ALLOW_BARE},   {.behaviour = FAKE_VERDICT_ALLOW},
+                {.behaviour = FAKE_NOT_UNARY},    {.behaviour = FAKE_UNKNOWN_FIELD},
                 {.behaviour = FAKE_DESCRIPTOR},
         };
         struct harness *h = harness_new_alone();
@@ -241,16 +234,11 @@ static void test_close(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_nobody_is_asked),
-                cmocka_unit_test(test_root_as_actor),
-                cmocka_unit_test(test_not_guarded),
-                cmocka_unit_test(test_allowed),
-                cmocka_unit_test(test_every_verdict),
-                cmocka_unit_test(test_no_answer),
-                cmocka_unit_test(test_options_refused),
-                cmocka_unit_test(test_unfit_items),
-                cmocka_unit_test(test_memo_changes_nothing),
-                cmocka_unit_test(test_close),
+                cmocka_unit_test(test_nobody_is_asked),      cmocka_unit_test(test_root_as_actor),
+                cmocka_unit_test(test_not_guarded),          cmocka_unit_test(test_allowed),
+                cmocka_unit_test(test_every_verdict),        cmocka_unit_test(test_no_answer),
+                cmocka_unit_test(test_options_refused),      cmocka_unit_test(test_unfit_items),
+                cmocka_unit_test(test_memo_changes_nothing), cmocka_unit_test(test_close),
         };
 
         return cmocka_run_group_tests_name("pam_session", tests, NULL, NULL);

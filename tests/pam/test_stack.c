@@ -13,8 +13,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The stack of DESIGN "The PAM module". pam_spy.so looks on where the password modules stand, and in the
-   shared tail; pam_debug.so stands for pam_unix, which takes or refuses the password. */
+/* The stack of DESIGN "The PAM module". pam_spy.so looks on where the password modules stand, and
+   in the shared tail; pam_debug.so stands for pam_unix, which takes or refuses the password. */
 #define DOCUMENTED(unix)                                                                           \
         "auth [success=3 user_unknown=ignore default=die] @M timeout=200\n"                        \
         "auth optional @SPY\n"                                                                     \
@@ -52,9 +52,8 @@ static void test_token(void **state)
         struct harness *h = harness_new(NULL);
 
         (void)state;
-        assert_int_equal(
-                harness_login(h, DOCUMENTED("auth_err"), harness_token(TOKEN_AK, NULL)),
-                PAM_SUCCESS);
+        assert_int_equal(harness_login(h, DOCUMENTED("auth_err"), harness_token(TOKEN_AK, NULL)),
+                         PAM_SUCCESS);
         /* Only the tail ran, and found no token but the variables. */
         assert_int_equal(spied(h, "auth authtok=(none) org=acme key=ak_0A1b2C user=(none)"), 1);
         assert_int_equal(pam_acct_mgmt(h->pamh, 0), PAM_SUCCESS);
@@ -73,8 +72,8 @@ static void test_refused_token_goes_nowhere(void **state)
         assert_int_equal(harness_login(h, DOCUMENTED("success"), harness_token(TOKEN_AK, NULL)),
                          PAM_AUTH_ERR);
         assert_int_equal(spied(h, "auth"), 0);
-        assert_int_equal(
-                harness_login(h, DOCUMENTED("success"), " pat_0123456789.secret"), PAM_AUTH_ERR);
+        assert_int_equal(harness_login(h, DOCUMENTED("success"), " pat_0123456789.secret"),
+                         PAM_AUTH_ERR);
         assert_int_equal(spied(h, "auth"), 0);
         harness_stop_daemon(h);
         assert_int_equal(harness_login(h, DOCUMENTED("success"), harness_token(TOKEN_AK, NULL)),
@@ -112,7 +111,8 @@ static void test_without_authentication(void **state)
         (void)harness_free(h);
 }
 
-/* A token never reaches a later module even where the stack would go on, and a password always does. */
+/* A token never reaches a later module even where the stack would go on, and a password always
+ * does. */
 static void test_what_a_later_module_finds(void **state)
 {
         static const struct fake_step steps[] = {
@@ -154,11 +154,11 @@ static void test_what_a_later_module_finds(void **state)
 static void test_no_failure_is_ignore(void **state)
 {
         static const struct fake_step steps[] = {
-                {.behaviour = FAKE_VERDICT},     {.behaviour = FAKE_UNAVAILABLE},
-                {.behaviour = FAKE_REFUSED},     {.behaviour = FAKE_NOT_GUARDED},
-                {.behaviour = FAKE_DONE},        {.behaviour = FAKE_WRONG_NONCE},
-                {.behaviour = FAKE_SILENT},      {.behaviour = FAKE_CLOSE},
-                {.behaviour = FAKE_EMPTY},       {.behaviour = FAKE_ALLOW_BARE},
+                {.behaviour = FAKE_VERDICT},       {.behaviour = FAKE_UNAVAILABLE},
+                {.behaviour = FAKE_REFUSED},       {.behaviour = FAKE_NOT_GUARDED},
+                {.behaviour = FAKE_DONE},          {.behaviour = FAKE_WRONG_NONCE},
+                {.behaviour = FAKE_SILENT},        {.behaviour = FAKE_CLOSE},
+                {.behaviour = FAKE_EMPTY},         {.behaviour = FAKE_ALLOW_BARE},
                 {.behaviour = FAKE_VERDICT_ALLOW},
         };
         static const char stack[] = "auth required pam_permit.so\nauth required @M timeout=50";

@@ -1,7 +1,8 @@
 /*
- * Runs stacks through the real libpam, with a service file of its own in a temporary folder, a person who
- * answers from a script, and the log kept instead of sent. The module is the built one, the file named by
- * ORGTOKEN_MODULE. Test code only: it fails the running cmocka test on its own failures.
+ * Runs stacks through the real libpam, with a service file of its own in a temporary folder, a
+ * person who answers from a script, and the log kept instead of sent. The module is the built one,
+ * the file named by ORGTOKEN_MODULE. Test code only: it fails the running cmocka test on its own
+ * failures.
  */
 #pragma once
 
@@ -20,10 +21,10 @@ struct harness {
         pam_handle_t *pamh;
         struct fake_daemon *daemon;
         /* The person's answers; NULL: the application refuses to ask. */
-        const char *password; /* to a prompt without echo */
-        const char *org;      /* to "Organization: " */
-        const char *login;    /* to any other prompt with echo */
-        int conv_code;        /* what it returns when it refuses; 0: PAM_CONV_ERR */
+        const char *password;              /* to a prompt without echo */
+        const char *org;                   /* to "Organization: " */
+        const char *login;                 /* to any other prompt with echo */
+        int conv_code;                     /* what it returns when it refuses; 0: PAM_CONV_ERR */
         void (*on_org)(struct harness *h); /* called in the org prompt */
         /* What was shown. */
         unsigned passwords_asked, orgs_asked, logins_asked, messages;

@@ -1,0 +1,131 @@
+# shellcheck shell=bash
+# The shipped units on a host that systemd booted: activation by the first request, the sandbox, the watchdog, a
+# restart under load, the journal, credentials.
+# shellcheck source=tests/support/tap.sh
+. "$top_srcdir/tests/support/tap.sh"
+# shellcheck source=tests/support/host.sh
+. "$top_srcdir/tests/support/host.sh"
+
+make -C "$builddir" install >"$work/install.log" 2>&1 || {
+        tail "$work/install.log"
+        exit 1
+}
+succeeds "sysusers makes the user and the group" systemd-sysusers
+succeeds "tmpfiles takes its snippet" systemd-tmpfiles --create
+succeeds "the unit files are well-formed" systemd-analyze verify --recursive-errors=no --man=no \
+        orgtokend.service orgtokend-verify.socket orgtokend-manage.socket
+succeeds "the sandbox scores 0.5 or less" systemd-analyze security --offline=yes --threshold=5 orgtokend.service
+systemctl daemon-reload
+succeeds "the sockets start" systemctl start orgtokend-verify.socket orgtokend-manage.socket
+is "$(stat -c '%a %U:%G' /run/orgtoken/verify.sock)" "660 root:orgtoken-verify" "verify.sock is root's and its group's"
+is "$(stat -c '%a' /run/orgtoken/manage.sock)" 666 "manage.sock is everybody's"
+is "$(stat -c '%a %U' /run/orgtoken)" "755 root" "their directory is root's"
+is "$(systemctl is-active orgtokend.service)" inactive "the daemon does not run yet"
+succeeds "the first request starts it" orgtoken org create acme
+is "$(systemctl is-active orgtokend.service)" active "now it runs"
+main_pid() { systemctl show -P MainPID orgtokend.service; }
+is "$(ps -o user= -p "$(main_pid)")" orgtoken "as a user of its own"
+is "$(grep -c '^CapEff:.*0000000000000000$' "/proc/$(main_pid)/status")" 1 "without a capability"
+is "$(sed -n 's/^Seccomp:\t//p' "/proc/$(main_pid)/status")" 2 "behind a filter of system calls"
+is "$(sed -n 's/^NoNewPrivs:\t//p' "/proc/$(main_pid)/status")" 1 "and gains no privilege"
+is "$(stat -c '%a %U' /var/lib/orgtoken)" "700 orgtoken" "the state directory is its own alone"
+
+host_user alice
+host_user acme-deploy
+host_pam_lines su
+orgtoken member add acme alice >/dev/null
+orgtoken account bind acme acme-deploy >/dev/null
+pat=$(setpriv --reuid alice --regid alice --init-groups orgtoken pat create --name laptop 2>/dev/null)
+key=$(orgtoken key create acme --name ci 2>/dev/null)
+is "${#pat} ${#key}" "64 63" "tokens are made"
+become() {
+        printf '%s\n' "$pat" | setpriv --reuid alice --regid alice --init-groups env -i PATH="$PATH" USER=alice \
+                setsid -w timeout 20 su acme-deploy -c 'id -un' 2>/dev/null
+}
+is "$(become)" acme-deploy "a token opens an account, through the sandbox"
+
+journal() { journalctl --sync >/dev/null 2>&1; journalctl -o json --no-pager "$@"; }
+contains "$(journal ORGTOKEN_ORG=acme ORGTOKEN_VERDICT=allow)" '"ORGTOKEN_KEY_ID":"'"${pat:0:10}"'"' \
+        "the journal finds the decision by its fields"
+contains "$(journal MESSAGE_ID=6f1d2a0c5b8e4c7f9a3d1e5b7c90f214)" '"ORGTOKEN_SERVICE":"su"' \
+        "and by its message id"
+contains "$(journal MESSAGE_ID=b2c47e19d06a4f58a1c3e8f70d924b6e)" '"ORGTOKEN_VERB":"org create"' "and the changes"
+lacks "$(journalctl --no-pager -o json)" "${pat#*.}" "no secret is in the journal"
+
+# Restarts.
+systemctl restart orgtokend.service
+is "$(become)" acme-deploy "after a restart"
+kill -KILL "$(main_pid)"
+is "$(become)" acme-deploy "after a crash: the next request starts it"
+pid=$(main_pid)
+for _ in $(seq 40); do
+        systemctl kill -s KILL orgtokend.service 2>/dev/null
+        orgtoken status >/dev/null 2>&1
+done
+is "$(systemctl is-active orgtokend-verify.socket) $(systemctl is-active orgtokend-manage.socket)" "active active" \
+        "forty crashes in a row leave the sockets listening"
+is "$(become)" acme-deploy "and the next login works"
+[ "$(main_pid)" != "$pid" ]
+ok $? "(it really was killed)"
+
+(for _ in 1 2 3 4 5 6; do
+        sleep 0.3
+        systemctl restart orgtokend.service
+done) &
+lost=0
+for _ in $(seq 60); do
+        orgtoken status >/dev/null 2>&1 || lost=$((lost + 1))
+done
+wait
+is "$lost" 0 "six restarts under load lose no request"
+
+kill -STOP "$(main_pid)"
+before=$(main_pid)
+replaced() {
+        for _ in $(seq 45); do
+                pid=$(main_pid)
+                if [ "$pid" != "$before" ] && [ "$pid" != 0 ]; then return 0; fi
+                sleep 1
+        done
+        return 1
+}
+succeeds "the watchdog ends a daemon that hangs, and it starts again" replaced
+host_wait 'orgtoken status'
+is "$(become)" acme-deploy "after the watchdog"
+
+# The host key as a credential.
+systemctl stop orgtokend.service
+mkdir -p /etc/credstore
+install -m 0600 /var/lib/orgtoken/key /etc/credstore/orgtoken.key
+mkdir -p /etc/systemd/system/orgtokend.service.d
+printf '[Service]\nLoadCredential=orgtoken.key:/etc/credstore/orgtoken.key\n' >/etc/systemd/system/orgtokend.service.d/key.conf
+rm /var/lib/orgtoken/key
+systemctl daemon-reload
+is "$(become)" acme-deploy "the host key as a systemd credential, and no file"
+systemctl stop orgtokend.service
+rm -r /etc/systemd/system/orgtokend.service.d
+if systemd-creds encrypt --with-key=host --name=orgtoken.key /etc/credstore/orgtoken.key \
+        /etc/credstore.encrypted/orgtoken.key 2>"$work/creds" ||
+        { mkdir -p /etc/credstore.encrypted && systemd-creds encrypt --with-key=host --name=orgtoken.key \
+                /etc/credstore/orgtoken.key /etc/credstore.encrypted/orgtoken.key 2>"$work/creds"; }; then
+        mv /etc/credstore/orgtoken.key "$work/key"
+        systemctl daemon-reload
+        is "$(become)" acme-deploy "the host key as an encrypted credential, where the unit looks by itself"
+else
+        ok 1 "systemd-creds encrypts the host key"
+        diag "$(cat "$work/creds")"
+fi
+systemctl stop orgtokend.service
+rm -f /etc/credstore.encrypted/orgtoken.key
+is "$(become)" "" "a store without its key opens nothing"
+contains "$(journalctl --no-pager -u orgtokend.service -n 20)" "key" "and the journal says why"
+[ ! -e /var/lib/orgtoken/key ]
+ok $? "no new key was made beside the store"
+install -m 0600 -o orgtoken -g orgtoken "$work/key" /var/lib/orgtoken/key
+systemctl restart orgtokend.service
+is "$(become)" acme-deploy "with its key again, it does"
+
+denied=$(journalctl --no-pager -o cat _AUDIT_TYPE_NAME=SECCOMP 2>/dev/null | grep -c orgtokend)
+is "$denied" 0 "no system call was denied"
+is "$(systemctl is-failed orgtokend.service)" active "the unit never failed for good"
+tap_done
