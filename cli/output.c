@@ -58,7 +58,9 @@ void output_prepare(void)
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
                 if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
                         (void)open("/dev/null", modes[fd]); /* takes the lowest free one: fd */
+        /* A write that fails must come back as one: a made token is then given back. */
         (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static unsigned parse_width(const char *text)

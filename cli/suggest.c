@@ -1,8 +1,10 @@
 #include "cli/suggest.h"
 
-#include "common/name.h"
-
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/name.h"
 
 /* Words that people bring along from other programs; each row is one meaning. */
 static const char *const same[][8] = {
@@ -41,6 +43,19 @@ static bool means_the_same(struct view a, struct view b)
         return false;
 }
 
+/* "ogr" for "org": one slip of the fingers, though two characters are wrong. */
+static bool is_swapped(struct view a, struct view b)
+{
+        size_t i = 0;
+
+        if (a.len != b.len)
+                return false;
+        while (i < a.len && a.ptr[i] == b.ptr[i])
+                i++;
+        return i + 1 < a.len && a.ptr[i] == b.ptr[i + 1] && a.ptr[i + 1] == b.ptr[i] &&
+               memcmp(a.ptr + i + 2, b.ptr + i + 2, a.len - i - 2) == 0;
+}
+
 struct suggest suggest_for(const char *word)
 {
         struct suggest s = {.word = view_of(word)};
@@ -54,8 +69,8 @@ void suggest_offer(struct suggest *s, const char *candidate)
 {
         unsigned distance = name_distance(s->word, view_of(candidate));
 
-        if (means_the_same(s->word, view_of(candidate)))
-                distance = distance > 1 ? 1 : distance;
+        if (means_the_same(s->word, view_of(candidate)) || is_swapped(s->word, view_of(candidate)))
+                distance = 0;
         if (distance >= s->distance)
                 return;
         s->distance = distance;

@@ -7,8 +7,8 @@
 #define ADMINS  (ACCESS_ADMIN | ACCESS_ROOT)
 #define OWNERS  (ACCESS_OWNER | ACCESS_ROOT)
 
-/* No default: a verb without a row must not compile (R10, kanidm GHSA-xxwr-vvr3-2g9f: a new verb fell into
-   the wildcard of the access check). */
+/* No default: a verb without a row must not compile (R10, kanidm GHSA-xxwr-vvr3-2g9f: a new verb
+   fell into the wildcard of the access check). */
 unsigned access_roles(enum wire_verb verb)
 {
         switch (verb) {
@@ -17,8 +17,8 @@ unsigned access_roles(enum wire_verb verb)
         case WIRE_V_ACCOUNT_CHECK:
         case WIRE_V_SESSION_CHECK: return 0;
 
-        /* ACK speaks of the token that this very connection made. The lists of orgs and accounts show each
-           row by what the caller is to that row's org. */
+        /* ACK speaks of the token that this very connection made. The lists of orgs and accounts
+           show each row by what the caller is to that row's org. */
         case WIRE_V_ACK:
         case WIRE_V_STATUS:
         case WIRE_V_WHOAMI: return ACCESS_CALLER | ACCESS_ROOT;

@@ -15,8 +15,9 @@
 #include "common/logsafe.h"
 #include "daemon/log.h"
 
-/* sd_journal_sendv(3) waits for as long as the journal does not read, and every login with it. So the records
-   are sent in the same form (systemd.io/JOURNAL_NATIVE_PROTOCOL) from here, with an end to the waiting. */
+/* sd_journal_sendv(3) waits for as long as the journal does not read, and every login with it. So
+   the records are sent in the same form (systemd.io/JOURNAL_NATIVE_PROTOCOL) from here, with an end
+   to the waiting. */
 #define JOURNAL_WAIT_MS 50
 #define RECORD_SIZE     8192
 #define MESSAGE_SIZE    1024
@@ -25,7 +26,7 @@
 static struct {
         pthread_mutex_t lock;
         int fd;
-        bool stuck; /* the last record was not taken: not waited for again until one is */
+        bool stuck;    /* the last record was not taken: not waited for again until one is */
         time_t absent; /* when there was none: not looked for again in the same second */
         uint64_t lost;
 } journal = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};

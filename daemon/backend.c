@@ -48,15 +48,22 @@ int backend_init(struct backend *b, const char *state_dir, const char *credentia
         return 0;
 }
 
-void backend_close(struct backend *b)
+/* The store and its key, not the tables: what is noted waits for a store to be written to. */
+static void close_store(struct backend *b)
 {
         b->can_verify = b->can_manage = false;
+        b->verifier.sealed = b->manage.sealed = (struct sealed){0};
         b->reader = store_reader_close(b->reader);
         b->worker_reader = store_reader_close(b->worker_reader);
         b->writer = store_writer_close(b->writer);
+        b->key = keyhash_free(b->key);
+}
+
+void backend_close(struct backend *b)
+{
+        close_store(b);
         b->grants = grant_table_free(b->grants);
         b->usage = usage_free(b->usage);
-        b->key = keyhash_free(b->key);
 }
 
 /* The sentence for a store that does not open; hostkey_load() has its own for a key. */
@@ -73,17 +80,20 @@ static const char *store_advice(int error)
         case EACCES:
         case EPERM:
         case ELOOP:
-                return "the store cannot be opened: it must be a plain file, 0600 and the daemon's own";
+                return "the store cannot be opened: it must be a plain file, 0600 and the daemon's "
+                       "own";
         case EROFS:
         case ENOSPC:
         case EDQUOT:
                 return "the store cannot be written: its file system is read-only or full; "
                        "verification goes on";
         case EBADMSG:
-                return "the seal of the stored clock mark does not hold, somebody changed the store: "
+                return "the seal of the stored clock mark does not hold, somebody changed the "
+                       "store: "
                        "look at who did, then run: orgtoken clock reset";
         case ENOKEY:
-        case EKEYREJECTED: return "the store is not this host key's: restore the key that belongs to it";
+        case EKEYREJECTED:
+                return "the store is not this host key's: restore the key that belongs to it";
         case ENOMEM: return "there is no memory to open the store";
         default: return "the store cannot be read: see what the kernel says of its disk";
         }
@@ -110,8 +120,8 @@ static int start_verifying(struct backend *b)
         return 0;
 }
 
-/* The writer comes first, because it is what brings an older store up to date; but a store that can only be read
-   serves logins all the same. */
+/* The writer comes first, because it is what brings an older store up to date; but a store that can
+   only be read serves logins all the same. */
 static int open_store(struct backend *b)
 {
         int writing = 0, r;
@@ -128,6 +138,7 @@ static int open_store(struct backend *b)
                 if (r < 0)
                         return r;
         }
+        /* No writer there: verification only reads, whatever a mistake in it might try. */
         b->verifier.sealed = (struct sealed){
                 .reader = b->reader,
                 .key = b->key,
@@ -155,6 +166,10 @@ int backend_open(struct backend *b, const char **ret_why)
 {
         int r, writing;
 
+        /* From the start: the files may be others than those that are open, which is how a store is
+         * mended. */
+        if (!b->can_verify)
+                close_store(b);
         if (!b->key) {
                 r = hostkey_load(b->state_dir, b->credentials_dir, seconds(CLOCK_REALTIME), &b->key,
                                  ret_why);

@@ -1,8 +1,8 @@
 /*
- * What the daemon serves from: host key, store and everything that stands on them. Owns the three connections to
- * the store (the event loop's, the worker's, the writer's) and the tables in memory. A part that cannot be
- * opened is absent, answered as "unavailable", and tried again; nothing is ever made anew beside what is there
- * (DESIGN: "The daemon").
+ * What the daemon serves from: host key, store and everything that stands on them. Owns the three
+ * connections to the store (the event loop's, the worker's, the writer's) and the tables in memory.
+ * A part that cannot be opened is absent, answered as "unavailable", and tried again; nothing is
+ * ever made anew beside what is there (DESIGN: "The daemon").
  */
 #pragma once
 
@@ -31,8 +31,9 @@ int backend_init(struct backend *b, const char *state_dir, const char *credentia
                  int64_t grant_life, int64_t private_uid);
 void backend_close(struct backend *b);
 
-/* Opens whatever is not open yet. 0: everything is; or a negative errno, and in *ret_why a sentence that says
-   what is wrong and what to do (static storage). Changes what the worker uses: only while it has no job. */
+/* Opens whatever is not open yet. 0: everything is; or a negative errno, and in *ret_why a sentence
+   that says what is wrong and what to do (static storage). Changes what the worker uses: only while
+   it has no job. */
 int backend_open(struct backend *b, const char **ret_why);
 
 /* The judging time, and in *ret_clock the clock itself. Seconds. */

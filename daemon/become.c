@@ -46,8 +46,8 @@ static bool is_ours(const char *name)
                strncmp(name, STORE_FILE, strlen(STORE_FILE)) == 0;
 }
 
-/* Visits every entry: 0, or -ENOTEMPTY where one is not ours. With a user, gives him each of root's. Plain files
-   with one name only: a link could lead to anything. */
+/* Visits every entry: 0, or -ENOTEMPTY where one is not ours. With a user, gives him each of
+   root's. Plain files with one name only: a link could lead to anything. */
 static int visit_files(DIR *d, const struct passwd *user)
 {
         const struct dirent *e;
@@ -96,8 +96,7 @@ static int give_directory(const char *state_dir, const struct passwd *user)
 
 static int drop_root(const struct passwd *user)
 {
-        if (setgroups(0, NULL) < 0 ||
-            setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+        if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
             setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
                 return -errno;
         /* Nothing may be left to go back with. */
@@ -124,7 +123,8 @@ int become_user(const char *user, const char *state_dir, char *error, size_t siz
                 return fail(error, size, r, state_dir,
                             "holds other files than ours, and is root's: not handed over");
         if (r < 0)
-                return fail_errno(error, size, r, state_dir, "cannot be given to the daemon's user");
+                return fail_errno(error, size, r, state_dir,
+                                  "cannot be given to the daemon's user");
         r = drop_root(pw);
         if (r < 0)
                 return fail_errno(error, size, r, user, "cannot become this user");
@@ -143,8 +143,8 @@ int become_guarded(void)
         const struct rlimit none = {0, 0};
 
         (void)umask(077);
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) < 0 ||
-            setrlimit(RLIMIT_CORE, &none) < 0)
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
                 return -errno;
         return 0;
 }

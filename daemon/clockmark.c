@@ -29,8 +29,8 @@ void clockmark_init(struct clockmark *c, int64_t stored_mark)
 
 int64_t clockmark_tick(struct clockmark *c, int64_t realtime, int64_t boottime)
 {
-        /* boottime and not the monotonic clock: it goes on while the machine sleeps, as realtime does,
-           so that waking up is no jump. */
+        /* boottime and not the monotonic clock: it goes on while the machine sleeps, as realtime
+           does, so that waking up is no jump. */
         if (!c->started || !agree(c, realtime, boottime))
                 begin(c, realtime, boottime);
         else if (boottime - c->base_boot >= CLOCKMARK_AGREE_SECONDS && realtime > c->mark)
@@ -43,7 +43,8 @@ bool clockmark_wants_save(struct clockmark *c, int64_t boottime, int64_t *ret)
 {
         if (c->mark <= c->saved)
                 return false;
-        /* Counted by boottime, which nobody steps: a clock that is set to and fro costs no writes. */
+        /* Counted by boottime, which nobody steps: a clock that is set to and fro costs no writes.
+         */
         if (c->saved_boot != 0 && boottime - c->saved_boot < CLOCKMARK_SAVE_SECONDS)
                 return false;
         c->saved = c->mark;

@@ -1,14 +1,14 @@
 #include "daemon/dispatch.h"
 
-/* The first three verbs are all that verify.sock knows; manage.sock does not know them, so that neither
-   socket can be used for what the other is guarded for. */
+/* The first three verbs are all that verify.sock knows; manage.sock does not know them, so that
+   neither socket can be used for what the other is guarded for. */
 static enum dispatch_target verb_target(enum wire_verb verb)
 {
         switch (verb) {
         case WIRE_V_VERIFY:
         case WIRE_V_ACCOUNT_CHECK:
         case WIRE_V_SESSION_CHECK: return DISPATCH_VERIFIER;
-        case WIRE_V_ACK:           return DISPATCH_ACKNOWLEDGED;
+        case WIRE_V_ACK: return DISPATCH_ACKNOWLEDGED;
         case WIRE_V_STATUS:
         case WIRE_V_WHOAMI:
         case WIRE_V_CHECK:
@@ -46,8 +46,8 @@ static enum dispatch_target verb_target(enum wire_verb verb)
         case WIRE_V_CLOCK_RESET:
         case WIRE_V_BACKUP:
         case WIRE_V_GUARDED_LIST:
-        case WIRE_V_REVOKE_TOKEN:  return DISPATCH_MANAGER;
-        case WIRE_VERB_COUNT:      break;
+        case WIRE_V_REVOKE_TOKEN: return DISPATCH_MANAGER;
+        case WIRE_VERB_COUNT: break;
         }
         return DISPATCH_NOBODY;
 }

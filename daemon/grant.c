@@ -8,7 +8,8 @@
 
 #define GRANT_STEP 64 /* the table grows by so many */
 
-/* In no order, and searched from end to end: elevations are few, and 4096 rows are soon looked through. */
+/* In no order, and searched from end to end: elevations are few, and 4096 rows are soon looked
+   through. */
 struct grant_table {
         int64_t life;
         struct record_grant *rows;
@@ -47,8 +48,8 @@ bool grant_service_is_eligible(struct view service)
         return false;
 }
 
-/* Where a grant is from the future, the clock went back. By a little, and it is kept for when the time has
-   come again; by more, and nobody can say how old it is. */
+/* Where a grant is from the future, the clock went back. By a little, and it is kept for when the
+   time has come again; by more, and nobody can say how old it is. */
 static bool is_over(const struct grant_table *t, const struct record_grant *g, int64_t now)
 {
         int64_t latest = g->first_at > g->renewed_at ? g->first_at : g->renewed_at;
@@ -108,8 +109,8 @@ static int grow(struct grant_table *t)
         return 0;
 }
 
-/* A place for a new grant. One actor who asks much pushes out his own; only many of them together reach
-   those of others, and what is lost so is refused and asked for again. */
+/* A place for a new grant. One actor who asks much pushes out his own; only many of them together
+   reach those of others, and what is lost so is refused and asked for again. */
 static int find_place(struct grant_table *t, const char *actor, struct record_grant **ret)
 {
         int r;

@@ -85,6 +85,7 @@ void job_request_run(struct job_request *r)
 
 void job_request_acknowledge(struct job_request *r, struct view packet, bool accepted)
 {
+        /* The token's bytes have done their duty; its id is what is acknowledged. */
         r->is_acknowledgement = true;
         r->accepted = accepted;
         manage_reply_wipe(&r->reply);
@@ -144,8 +145,8 @@ static int find_over(void *context, const struct record_grant *g)
 {
         struct prune *p = context;
 
-        if (p->count < JOB_NOTES_GRANTS && (g->renewed_at <= p->notes->prune_before ||
-                                            g->first_at <= p->notes->prune_first))
+        if (p->count < JOB_NOTES_GRANTS &&
+            (g->renewed_at <= p->notes->prune_before || g->first_at <= p->notes->prune_first))
                 p->found[p->count++] = *g;
         return 0;
 }
@@ -219,8 +220,8 @@ static void notes_run(void *data)
         n->written.result = write_notes(&n->written);
 }
 
-/* Puts back what was not written. The newer note stays where there is one: usage_note() sees to uses, and of
-   two notes about a grant the later one is written later. */
+/* Puts back what was not written. The newer note stays where there is one: usage_note() sees to
+   uses, and of two notes about a grant the later one is written later. */
 static void put_back(struct job_notes *n)
 {
         const struct notes *lost = &n->written;
@@ -253,6 +254,7 @@ static void notes_done(void *data)
         if (r == 0 && n->failing)
                 log_line(LOG_INFO, "uses are recorded again");
         n->failing = r < 0;
+        /* At the end no further try would find another disk. */
         if (n->is_ending && r == 0)
                 job_notes_flush(n);
         else if (job_notes_are_pending(n))
@@ -347,6 +349,7 @@ void job_notes_flush(struct job_notes *n)
 
         if (n->writing || !n->sealed->writer || !job_notes_are_pending(n))
                 return;
+        /* Copied, so that notes can come in while the worker writes these. */
         w->sealed = n->sealed;
         w->use_count = usage_take(n->usage, w->uses, JOB_NOTES_USES);
         memcpy(w->grants, n->grants, n->grant_count * sizeof(n->grants[0]));

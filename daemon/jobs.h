@@ -1,7 +1,8 @@
 /*
- * What the worker is given to do: management requests, with their pages and acknowledgements, and the notes that
- * verification leaves behind (uses, grants, the clock's mark), written together and later. Owns the memory of
- * both while they are on their way. Never decides and never talks to a socket.
+ * What the worker is given to do: management requests, with their pages and acknowledgements, and
+ * the notes that verification leaves behind (uses, grants, the clock's mark), written together and
+ * later. Owns the memory of both while they are on their way. Never decides and never talks to a
+ * socket.
  */
 #pragma once
 
@@ -28,8 +29,9 @@ struct job_request {
         unsigned char packet[WIRE_PACKET_MAX];
 };
 
-/* A request with a copy of its packet; uid, pid, times and status are the caller's to set. finished is called
-   with context on the event loop's thread, after each of the calls below. 0 or -ENOMEM. */
+/* A request with a copy of its packet; uid, pid, times and status are the caller's to set. finished
+   is called with context on the event loop's thread, after each of the calls below. 0 or -ENOMEM.
+ */
 int job_request_new(struct worker *worker, struct manage *manage, struct view packet,
                     void (*finished)(void *context), void *context, struct job_request **ret);
 /* Not while it is on its way. Wipes what it held; returns NULL. */
@@ -48,16 +50,16 @@ void job_request_acknowledge(struct job_request *r, struct view packet, bool acc
 
 struct job_notes;
 
-/* sealed is where they are written, as long as it has a writer; usage where uses wait. Both borrowed, as are
-   event and worker. 0 or negative errno. */
+/* sealed is where they are written, as long as it has a writer; usage where uses wait. Both
+   borrowed, as are event and worker. 0 or negative errno. */
 int job_notes_new(sd_event *event, struct worker *worker, const struct sealed *sealed,
                   struct usage *usage, struct job_notes **ret);
 struct job_notes *job_notes_free(struct job_notes *n);
 
 /* There is something to write: it will be, a little later, together with what comes until then. */
 void job_notes_touch(struct job_notes *n);
-/* A grant that was made or renewed, or (gone) dropped. Beyond JOB_NOTES_GRANTS the oldest is lost, which after
-   a restart only refuses. */
+/* A grant that was made or renewed, or (gone) dropped. Beyond JOB_NOTES_GRANTS the oldest is lost,
+   which after a restart only refuses. */
 void job_notes_put_grant(struct job_notes *n, const struct record_grant *grant, bool gone);
 /* The clock's mark; 0 after a reset, so that one on its way does not come back. */
 void job_notes_put_mark(struct job_notes *n, int64_t mark);

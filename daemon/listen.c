@@ -140,7 +140,8 @@ static int make_address(const char *dir, const char *name, struct sockaddr_un *r
         return n > 0 && (size_t)n < sizeof(ret->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-/* Takes a socket away that nobody listens on. 0 where the path is free then; -EADDRINUSE, -EEXIST. */
+/* Takes a socket away that nobody listens on. 0 where the path is free then; -EADDRINUSE, -EEXIST.
+ */
 static int clear_path(int directory, const char *name, const struct sockaddr_un *address)
 {
         _cleanup_(close_fdp) int fd = -1;
@@ -153,8 +154,8 @@ static int clear_path(int directory, const char *name, const struct sockaddr_un 
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        /* Only a refusal proves that nobody is there: a full backlog (EAGAIN) or a socket of another kind
-           (EPROTOTYPE) has an owner. */
+        /* Only a refusal proves that nobody is there: a full backlog (EAGAIN) or a socket of
+           another kind (EPROTOTYPE) has an owner. */
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
             errno != ECONNREFUSED)
                 return -EADDRINUSE;
@@ -165,8 +166,8 @@ static int clear_path(int directory, const char *name, const struct sockaddr_un 
 static int bind_one(int directory, const char *name, const struct sockaddr_un *address, gid_t group,
                     mode_t mode, int *ret)
 {
-        _cleanup_(close_fdp)
-                int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        _cleanup_(close_fdp) int fd =
+                socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         mode_t saved;
         int r;
 
@@ -219,7 +220,8 @@ int listen_by_hand(const char *dir, struct listen_sockets *ret,
                 const struct group *g = getgrnam(LISTEN_GROUP);
 
                 if (!g)
-                        return fail(error, -ESRCH, "there is no such group: see systemd-sysusers(8)",
+                        return fail(error, -ESRCH,
+                                    "there is no such group: see systemd-sysusers(8)",
                                     LISTEN_GROUP);
                 group = g->gr_gid;
         }
@@ -242,8 +244,8 @@ int listen_by_hand(const char *dir, struct listen_sockets *ret,
 
 void listen_close(struct listen_sockets *s)
 {
-        /* The path first: nobody is to find a socket there that nobody listens on. As another user than
-           root this fails in root's directory, and the next start replaces what is left. */
+        /* The path first: nobody is to find a socket there that nobody listens on. As another user
+           than root this fails in root's directory, and the next start replaces what is left. */
         if (s->directory >= 0 && s->verify >= 0)
                 (void)unlinkat(s->directory, VERIFY_NAME, 0);
         if (s->directory >= 0 && s->manage >= 0)

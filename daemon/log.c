@@ -22,7 +22,8 @@ static bool stderr_is_journal(void)
 
         if (!stream || sscanf(stream, "%ju:%ju", &device, &inode) != 2)
                 return false;
-        /* Compared, because the variable is inherited by what redirects its own output elsewhere. */
+        /* Compared, because the variable is inherited by what redirects its own output elsewhere.
+         */
         return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
@@ -69,8 +70,8 @@ void log_line(int priority, const char *format, ...)
                 if (len > sizeof(line) - 2)
                         len = sizeof(line) - 2;
                 line[len++] = '\n';
-                /* One write a line, so that lines of two threads do not mix. What is lost here is lost:
-                   there is nobody left to tell. */
+                /* One write a line, so that lines of two threads do not mix. What is lost here is
+                   lost: there is nobody left to tell. */
                 if (stderr_is_ready() && write(STDERR_FILENO, line, len) < 0)
                         errno = saved;
         }

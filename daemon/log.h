@@ -1,7 +1,8 @@
 /*
- * The daemon's own lines, about itself: on standard error, in the foreground as a sentence behind the program's
- * name, under systemd with the level that the journal reads. Decisions and changes are not lines but records:
- * audit.h. Never takes foreign text that has not passed logsafe, and no secret at all.
+ * The daemon's own lines, about itself: on standard error, in the foreground as a sentence behind
+ * the program's name, under systemd with the level that the journal reads. Decisions and changes
+ * are not lines but records: audit.h. Never takes foreign text that has not passed logsafe, and no
+ * secret at all.
  */
 #pragma once
 

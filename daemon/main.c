@@ -1,4 +1,5 @@
-/* orgtokend: from the command line to the loop. Each step either is done or ends the program with a sentence. */
+/* orgtokend: from the command line to the loop. Each step either is done or ends the program with a
+ * sentence. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -47,14 +48,13 @@ static void raise_descriptor_limit(void)
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
                 return;
-        limit.rlim_cur =
-                limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
         /* Serving fewer at a time is no reason not to serve. */
         (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* SIGTERM comes through the loop. SIGPIPE is for standard error, whose reader may end: sockets are written to
-   without it. */
+/* SIGTERM comes through the loop. SIGPIPE is for standard error, whose reader may end: sockets are
+   written to without it. */
 static int block_signals(void)
 {
         sigset_t set;
@@ -120,6 +120,8 @@ static int run(const struct options *o)
         char error[512];
         int r;
 
+        /* Bound and listened on while we may still be root; every secret is read after we are not.
+         */
         raise_descriptor_limit();
         r = block_signals();
         if (r == 0)

@@ -18,7 +18,8 @@ struct verb {
         enum wire_field noun; /* the field whose name the user database is asked about; 0: none */
 };
 
-/* A verb without a row is refused: those of the other socket, and ACK, which only follows a NEW_TOKEN. */
+/* A verb without a row is refused: those of the other socket, and ACK, which only follows a
+ * NEW_TOKEN. */
 static const struct verb verbs[WIRE_VERB_COUNT] = {
         [WIRE_V_STATUS] = {manage_status, MODE_READ, 0},
         [WIRE_V_WHOAMI] = {manage_whoami, MODE_READ, 0},
@@ -67,16 +68,19 @@ static int check_verb(struct manage_op *op, const struct verb *verb)
                 return manage_refuse(op, MANAGE_NOT_ALLOWED,
                                      "your uid is nobody's on this host: nothing is done for it");
         if (!verb->handler || access_roles(op->request.verb) == 0)
-                return manage_refuse(op, MANAGE_BAD_REQUEST,
-                                     "that is no request of this socket: is orgtoken as new as the daemon?");
-        /* Said before anything is looked up, so that the answer is the same whether the noun exists. */
+                return manage_refuse(
+                        op, MANAGE_BAD_REQUEST,
+                        "that is no request of this socket: is orgtoken as new as the daemon?");
+        /* Said before anything is looked up, so that the answer is the same whether the noun
+         * exists. */
         if (access_roles(op->request.verb) == ACCESS_ROOT && !op->is_root)
                 return manage_refuse(op, MANAGE_NOT_ALLOWED,
                                      "only root may do that: try again with sudo");
         return 0;
 }
 
-/* Asks about the name in the request, where it can be one at all: the verb says what is wrong with it. */
+/* Asks about the name in the request, where it can be one at all: the verb says what is wrong with
+ * it. */
 static int ask_about_noun(struct manage_op *op, enum wire_field noun)
 {
         struct view name = wire_text(&op->request, noun);
@@ -90,8 +94,8 @@ static int ask_about_noun(struct manage_op *op, enum wire_field noun)
         return op->m->user_by_name(op->m->context, copy, &op->passwd);
 }
 
-/* The user database may be a directory on the network: it is asked before a transaction is open, and STATUS,
-   which must answer when all else is broken, does not need it. */
+/* The user database may be a directory on the network: it is asked before a transaction is open,
+   and STATUS, which must answer when all else is broken, does not need it. */
 static int ask_user_database(struct manage_op *op, const struct verb *verb)
 {
         int r;
@@ -159,17 +163,20 @@ static int run_verb(struct manage_op *op)
         return -EINVAL;
 }
 
-/* A store that cannot be written is no secret and no verdict: said in words, since verification goes on. */
+/* A store that cannot be written is no secret and no verdict: said in words, since verification
+ * goes on. */
 static int refuse_unwritable(struct manage_op *op, int error)
 {
         if (error == -ENOSPC || error == -EDQUOT)
-                return manage_refuse(op, MANAGE_STORE_FULL,
-                                     "the disk of the store is full: nothing was changed, tokens go on being "
-                                     "accepted; make room and try again");
+                return manage_refuse(
+                        op, MANAGE_STORE_FULL,
+                        "the disk of the store is full: nothing was changed, tokens go on being "
+                        "accepted; make room and try again");
         if (error == -EROFS)
-                return manage_refuse(op, MANAGE_READ_ONLY,
-                                     "the store cannot be written: nothing was changed, tokens go on being "
-                                     "accepted; make its file system writable and try again");
+                return manage_refuse(
+                        op, MANAGE_READ_ONLY,
+                        "the store cannot be written: nothing was changed, tokens go on being "
+                        "accepted; make its file system writable and try again");
         return error;
 }
 
@@ -210,8 +217,8 @@ static int finish(struct manage_op *op, int result)
         return answer_failure(op, result);
 }
 
-/* A packet that is no request. Where at least its header can be read, an older or newer command gets a
-   sentence; what is no packet of ours gets nothing, and the reply stays empty. */
+/* A packet that is no request. Where at least its header can be read, an older or newer command
+   gets a sentence; what is no packet of ours gets nothing, and the reply stays empty. */
 static int answer_undecodable(struct manage_op *op)
 {
         struct wirebuf_reader r;
@@ -226,9 +233,10 @@ static int answer_undecodable(struct manage_op *op)
         if (r.failed || !wire_verb_is_valid(verb))
                 return 0;
         wire_init(&op->request, WIRE_REQUEST, (enum wire_verb)verb, (const uint8_t *)nonce.ptr);
-        return finish(op, manage_refuse(op, MANAGE_BAD_REQUEST,
-                                        "this daemon does not understand that request: is orgtoken as "
-                                        "new as the daemon?"));
+        return finish(op,
+                      manage_refuse(op, MANAGE_BAD_REQUEST,
+                                    "this daemon does not understand that request: is orgtoken as "
+                                    "new as the daemon?"));
 }
 
 int manage_run(struct manage *m, const struct manage_call *call, struct manage_reply *ret)

@@ -20,23 +20,25 @@ static int read_account_name(struct manage_op *op, struct view *ret)
         return 0;
 }
 
-/* What the host's user database says against it. A name that it does not know is fine: a PostgreSQL role
-   need not be an account of the system. */
+/* What the host's user database says against it. A name that it does not know is fine: a PostgreSQL
+   role need not be an account of the system. */
 static int check_host_account(struct manage_op *op, const char *name)
 {
         const struct manage_passwd *p = &op->passwd;
 
         if (view_equal_str(VIEW("root"), name) || (p->exists && p->uid == 0))
-                return manage_refuse(op, MANAGE_ROOT_ACCOUNT,
-                                     "root can never be bound, under any name: who could become it could "
-                                     "become everybody");
+                return manage_refuse(
+                        op, MANAGE_ROOT_ACCOUNT,
+                        "root can never be bound, under any name: who could become it could "
+                        "become everybody");
         if (!p->exists)
                 return 0;
         if (p->uid_is_shared)
-                return manage_refuse(op, MANAGE_SHARED_UID,
-                                     "the uid of '%s' (%lld) has another name too, and whoever is one is "
-                                     "both: give the account a uid of its own",
-                                     name, (long long)p->uid);
+                return manage_refuse(
+                        op, MANAGE_SHARED_UID,
+                        "the uid of '%s' (%lld) has another name too, and whoever is one is "
+                        "both: give the account a uid of its own",
+                        name, (long long)p->uid);
         if (p->uid <= SYSTEM_UID_MAX && wire_number(&op->request, WIRE_F_ALLOW_SYSTEM, 0) == 0)
                 return manage_refuse(op, MANAGE_SYSTEM_ACCOUNT,
                                      "'%s' is a system account (uid %lld, below 1000): add "
@@ -60,10 +62,11 @@ static int check_is_no_user(struct manage_op *op, struct view name)
                 r = store_count_tokens(op->s.reader, TOKEN_PAT, user.id, op->call->now, &pats);
         if (r < 0 || (memberships == 0 && pats == 0))
                 return r;
-        return manage_refuse(op, MANAGE_IS_USER,
-                             "'%s' is a user with %lld membership(s) and %lld token(s), and an account is "
-                             "nobody's user: 'orgtoken user remove %s' comes first",
-                             user.name, (long long)memberships, (long long)pats, user.name);
+        return manage_refuse(
+                op, MANAGE_IS_USER,
+                "'%s' is a user with %lld membership(s) and %lld token(s), and an account is "
+                "nobody's user: 'orgtoken user remove %s' comes first",
+                user.name, (long long)memberships, (long long)pats, user.name);
 }
 
 /* Role and services as the request says; absent, there is no bound. */
@@ -144,9 +147,10 @@ int manage_account_unbind(struct manage_op *op)
         /* The raw delete: a binding whose seal is broken must be possible to take away. */
         r = store_delete_account(op->s.writer, name, org.id);
         if (r == -ENOENT)
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "'%s' is not bound to %s; 'orgtoken account list %s' shows what is",
-                                     manage_safe(name, safe), org.name, org.name);
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "'%s' is not bound to %s; 'orgtoken account list %s' shows what is",
+                        manage_safe(name, safe), org.name, org.name);
         if (r < 0)
                 return r;
         op->changed = true;
@@ -179,15 +183,17 @@ int manage_account_release(struct manage_op *op)
         if (r > 0) {
                 r = sealed_find_org(&op->s, binding.org_id, &org);
                 return r < 0 ? r
-                             : manage_refuse(op, MANAGE_STILL_BOUND,
-                                             "'%s' is bound to %s: 'orgtoken account unbind %s %s' comes "
-                                             "first",
-                                             safe, org.name, org.name, safe);
+                             : manage_refuse(
+                                       op, MANAGE_STILL_BOUND,
+                                       "'%s' is bound to %s: 'orgtoken account unbind %s %s' comes "
+                                       "first",
+                                       safe, org.name, org.name, safe);
         }
         r = store_delete_guarded(op->s.writer, name);
         if (r == -ENOENT)
                 return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "'%s' is not guarded: it was never bound, or it was released", safe);
+                                     "'%s' is not guarded: it was never bound, or it was released",
+                                     safe);
         if (r < 0)
                 return r;
         op->changed = true;
@@ -286,7 +292,8 @@ static int take_guarded(struct manage_op *op, const struct manage_list *list _un
 {
         const struct record_guarded *guarded = item;
         _cleanup_(bindings_release) struct bindings bindings = {0};
-        int r = store_list_bindings(op->s.reader, view_of(guarded->name), collect_binding, &bindings);
+        int r = store_list_bindings(op->s.reader, view_of(guarded->name), collect_binding,
+                                    &bindings);
 
         if (r == 0 && bindings.count == 0)
                 r = put_guarded_row(op, guarded->name, 0, guarded->since);

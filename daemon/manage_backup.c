@@ -32,18 +32,21 @@ int manage_backup(struct manage_op *op)
 
         (void)manage_safe(path, safe);
         if (path.ptr[0] != '/' || !view_copy(path, copy, sizeof(copy)))
-                return manage_refuse(op, MANAGE_BAD_PATH,
-                                     "'%s' is no absolute path: the daemon writes the backup, and has no "
-                                     "directory of yours",
-                                     safe);
+                return manage_refuse(
+                        op, MANAGE_BAD_PATH,
+                        "'%s' is no absolute path: the daemon writes the backup, and has no "
+                        "directory of yours",
+                        safe);
         r = store_backup(op->s.reader, copy, &revision);
         if (r == -EEXIST)
-                return manage_refuse(op, MANAGE_EXISTS, "'%s' exists: name a file that does not", safe);
+                return manage_refuse(op, MANAGE_EXISTS, "'%s' exists: name a file that does not",
+                                     safe);
         if (is_about_path(r))
-                return manage_refuse(op, MANAGE_BAD_PATH,
-                                     "'%s' cannot be written by the daemon (%s): its sandbox lets it write "
-                                     "in /var/lib/orgtoken only",
-                                     safe, strerrordesc_np(-r));
+                return manage_refuse(
+                        op, MANAGE_BAD_PATH,
+                        "'%s' cannot be written by the daemon (%s): its sandbox lets it write "
+                        "in /var/lib/orgtoken only",
+                        safe, strerrordesc_np(-r));
         if (r < 0)
                 return r;
         op->noted = true;

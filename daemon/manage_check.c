@@ -51,8 +51,8 @@ static int remember_account(void *context, const struct record_account *account)
 }
 
 /* The account where none is named: a person's own, or a key's where its org has exactly one. */
-static int guess_account(struct manage_op *op, const struct token *token, struct record_account *only,
-                         struct record_user *user, struct view *ret)
+static int guess_account(struct manage_op *op, const struct token *token,
+                         struct record_account *only, struct record_user *user, struct view *ret)
 {
         struct store_cursor cursor = {0};
         struct record_token record;
@@ -68,7 +68,8 @@ static int guess_account(struct manage_op *op, const struct token *token, struct
         }
         only->name[0] = '\0';
         if (r == 0)
-                r = store_list_accounts(op->s.reader, record.owner, &cursor, 2, remember_account, only);
+                r = store_list_accounts(op->s.reader, record.owner, &cursor, 2, remember_account,
+                                        only);
         if (r == 0 && only->name[0])
                 *ret = view_of(only->name);
         return r < 0 ? r : 0;
@@ -126,8 +127,8 @@ static int run_check(struct manage_op *op, struct view account)
         return r < 0 ? r : answer_check(op, &trace, &out);
 }
 
-/* The same code as a real verification, with a trace; no use is recorded. A token is no authority here: who
-   holds somebody else's learns no more than from a rubbish one. */
+/* The same code as a real verification, with a trace; no use is recorded. A token is no authority
+   here: who holds somebody else's learns no more than from a rubbish one. */
 int manage_check(struct manage_op *op)
 {
         struct view account = wire_text(&op->request, WIRE_F_ACCOUNT);
@@ -139,9 +140,10 @@ int manage_check(struct manage_op *op)
         int r = token_parse(wire_text(&op->request, WIRE_F_TOKEN), &token);
 
         if (r == -ENOMSG)
-                return manage_refuse(op, MANAGE_NOT_A_TOKEN,
-                                     "that is no token, and a password is sent nowhere: a token begins "
-                                     "with ak_ or pat_");
+                return manage_refuse(
+                        op, MANAGE_NOT_A_TOKEN,
+                        "that is no token, and a password is sent nowhere: a token begins "
+                        "with ak_ or pat_");
         if (r < 0)
                 return run_check(op, account);
         r = find_checked(op, token.id, &record, &may);

@@ -10,9 +10,9 @@
 
 /* ---- the caller ---- */
 
-/* Writes down the uid that a name was first seen with (DESIGN: "user"), in a transaction of its own, so that
-   it holds whatever becomes of the verb. On a full or read-only disk it is left for the next time: reading
-   goes on there, and the verb itself says it if it wanted to write. */
+/* Writes down the uid that a name was first seen with (DESIGN: "user"), in a transaction of its
+   own, so that it holds whatever becomes of the verb. On a full or read-only disk it is left for
+   the next time: reading goes on there, and the verb itself says it if it wanted to write. */
 static int adopt_uid(struct manage_op *op)
 {
         struct sealed writing = op->s;
@@ -64,22 +64,23 @@ int manage_identify(struct manage_op *op)
         if (r < 0 || op->is_root)
                 return r;
         if (!op->has_name)
-                return manage_refuse(op, MANAGE_NO_NAME,
-                                     "your uid %lld has no login name on this host that orgtoken can use",
-                                     (long long)op->call->uid);
+                return manage_refuse(
+                        op, MANAGE_NO_NAME,
+                        "your uid %lld has no login name on this host that orgtoken can use",
+                        (long long)op->call->uid);
         if (!op->has_user)
                 return 0;
         /* A login name given to somebody new must not come with its predecessor's rights (R19). */
         if (op->user.uid >= 0 && op->user.uid != op->call->uid)
-                return manage_refuse(op, MANAGE_UID_MISMATCH,
-                                     "%s had uid %lld here and you have %lld: nothing is done for you until "
-                                     "root says 'orgtoken user reassign %s'",
-                                     op->name, (long long)op->user.uid, (long long)op->call->uid,
-                                     op->name);
+                return manage_refuse(
+                        op, MANAGE_UID_MISMATCH,
+                        "%s had uid %lld here and you have %lld: nothing is done for you until "
+                        "root says 'orgtoken user reassign %s'",
+                        op->name, (long long)op->user.uid, (long long)op->call->uid, op->name);
         if (op->user.suspended && op->request.verb != WIRE_V_WHOAMI)
                 return manage_refuse(op, MANAGE_SUSPENDED,
-                                     "%s is suspended: ask root for 'orgtoken user resume %s'", op->name,
-                                     op->name);
+                                     "%s is suspended: ask root for 'orgtoken user resume %s'",
+                                     op->name, op->name);
         return 0;
 }
 
@@ -163,8 +164,8 @@ static int consider_visitor(void *context, const struct record_org *org)
         return 0;
 }
 
-/* The org that the caller may have meant, among those that the caller may see: a suggestion must not tell of
-   any other. */
+/* The org that the caller may have meant, among those that the caller may see: a suggestion must
+   not tell of any other. */
 static int find_nearest(struct manage_op *op, struct nearest *n)
 {
         struct store_cursor cursor = {0};
@@ -195,13 +196,15 @@ static int refuse_org(struct manage_op *op, struct view name)
         if (r < 0)
                 return r;
         if (n.name[0])
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "there is no organisation '%s' that you may see; did you mean '%s'?",
-                                     manage_safe(name, safe), n.name);
-        return manage_refuse(op, MANAGE_NOT_FOUND,
-                             "there is no organisation '%s' that you may see; 'orgtoken org list' shows "
-                             "yours",
-                             manage_safe(name, safe));
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "there is no organisation '%s' that you may see; did you mean '%s'?",
+                        manage_safe(name, safe), n.name);
+        return manage_refuse(
+                op, MANAGE_NOT_FOUND,
+                "there is no organisation '%s' that you may see; 'orgtoken org list' shows "
+                "yours",
+                manage_safe(name, safe));
 }
 
 int manage_find_org(struct manage_op *op, struct record_org *ret)
@@ -223,10 +226,11 @@ int manage_find_org(struct manage_op *op, struct record_org *ret)
                 return refuse_org(op, name);
         (void)view_copy(name, op->note.org, sizeof(op->note.org));
         if (!access_is_allowed(op->request.verb, roles))
-                return manage_refuse(op, MANAGE_NOT_ALLOWED,
-                                     "only an admin of %s, or root, may do that; 'orgtoken member list %s' "
-                                     "shows who is",
-                                     ret->name, ret->name);
+                return manage_refuse(
+                        op, MANAGE_NOT_ALLOWED,
+                        "only an admin of %s, or root, may do that; 'orgtoken member list %s' "
+                        "shows who is",
+                        ret->name, ret->name);
         return 0;
 }
 
@@ -262,14 +266,16 @@ int manage_find_user(struct manage_op *op, struct record_user *ret)
                 return r;
         r = sealed_find_user_by_name(&op->s, name, ret);
         if (r == -ENOENT)
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "there is no user '%s' that you may see; a login name becomes a user "
-                                     "with its first membership or token",
-                                     manage_safe(name, safe));
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "there is no user '%s' that you may see; a login name becomes a user "
+                        "with its first membership or token",
+                        manage_safe(name, safe));
         return r;
 }
 
-/* An account that an org's credentials may become, or once might, is nobody's user (DESIGN: "account"). */
+/* An account that an org's credentials may become, or once might, is nobody's user (DESIGN:
+ * "account"). */
 static int check_is_no_account(struct manage_op *op, struct view name)
 {
         struct record_guarded guarded;
@@ -280,10 +286,11 @@ static int check_is_no_account(struct manage_op *op, struct view name)
                 return 0;
         if (r < 0)
                 return r;
-        return manage_refuse(op, MANAGE_IS_ACCOUNT,
-                             "'%s' is an organisation's account and nobody's user; name a person's login, "
-                             "or let root say 'orgtoken account release %s'",
-                             manage_safe(name, safe), safe);
+        return manage_refuse(
+                op, MANAGE_IS_ACCOUNT,
+                "'%s' is an organisation's account and nobody's user; name a person's login, "
+                "or let root say 'orgtoken account release %s'",
+                manage_safe(name, safe), safe);
 }
 
 /* A name that is a user already: is it still the same person, and may it act? */
@@ -297,11 +304,11 @@ static int check_known_user(struct manage_op *op, const struct manage_passwd *pa
         if (!passwd->exists || user->uid == passwd->uid)
                 return 0;
         if (user->uid >= 0)
-                return manage_refuse(op, MANAGE_UID_MISMATCH,
-                                     "%s had uid %lld here and has %lld now: nothing is done for that name "
-                                     "until root says 'orgtoken user reassign %s'",
-                                     user->name, (long long)user->uid, (long long)passwd->uid,
-                                     user->name);
+                return manage_refuse(
+                        op, MANAGE_UID_MISMATCH,
+                        "%s had uid %lld here and has %lld now: nothing is done for that name "
+                        "until root says 'orgtoken user reassign %s'",
+                        user->name, (long long)user->uid, (long long)passwd->uid, user->name);
         user->uid = passwd->uid;
         op->changed = true;
         return sealed_put_user(&op->s, user);
@@ -316,7 +323,8 @@ static int create_user(struct manage_op *op, struct view name, const struct mana
         if (r < 0)
                 return r;
         (void)view_copy(name, user.name, sizeof(user.name));
-        /* A name without an account on this host is a user too: services like PostgreSQL need none. */
+        /* A name without an account on this host is a user too: services like PostgreSQL need none.
+         */
         user.uid = passwd->exists ? passwd->uid : -1;
         r = sealed_put_user(&op->s, &user);
         if (r < 0)
@@ -362,10 +370,11 @@ static int parse_key_id(struct manage_op *op, enum token_kind *ret_kind, int64_t
 
         if (token_parse_key_id(text, ret_kind, ret_first, ret_last) == 0)
                 return 0;
-        return manage_refuse(op, MANAGE_BAD_KEY_ID,
-                             "'%s' is no key id: it is 'ak_' or 'pat_' and the first characters of the "
-                             "id, as lists show it, such as pat_4fK9aQ",
-                             manage_safe(text, safe));
+        return manage_refuse(
+                op, MANAGE_BAD_KEY_ID,
+                "'%s' is no key id: it is 'ak_' or 'pat_' and the first characters of the "
+                "id, as lists show it, such as pat_4fK9aQ",
+                manage_safe(text, safe));
 }
 
 int manage_key_id_kind(struct manage_op *op, enum token_kind *ret)
@@ -382,8 +391,8 @@ struct search {
         struct record_token *token;
 };
 
-/* May the caller do with this token what the verb does? Those that the caller may only not touch do not
-   count: they are not there. */
+/* May the caller do with this token what the verb does? Those that the caller may only not touch do
+   not count: they are not there. */
 static bool may_manage(const struct manage_op *op, const struct record_token *token)
 {
         unsigned roles = op->is_root ? ACCESS_ROOT : ACCESS_CALLER;
@@ -399,7 +408,8 @@ static int search_visitor(void *context, const struct record_token *token)
 {
         struct search *s = context;
 
-        /* A prefix so short that looking on would be work for its own sake: as good as ambiguous. */
+        /* A prefix so short that looking on would be work for its own sake: as good as ambiguous.
+         */
         if (++s->scanned > MANAGE_SCAN_MAX)
                 return 1;
         if (!may_manage(s->op, token))
@@ -419,10 +429,10 @@ int manage_find_token(struct manage_op *op, enum token_kind kind, struct record_
         int r = parse_key_id(op, &named, &first, &last);
 
         if (r == 0 && kind != 0 && named != kind)
-                return manage_refuse(op, MANAGE_WRONG_KIND,
-                                     "'%s' is %s; use 'orgtoken %s' for it",
+                return manage_refuse(op, MANAGE_WRONG_KIND, "'%s' is %s; use 'orgtoken %s' for it",
                                      manage_safe(wire_text(&op->request, WIRE_F_KEY_ID), safe),
-                                     named == TOKEN_PAT ? "a personal access token" : "an org's key",
+                                     named == TOKEN_PAT ? "a personal access token"
+                                                        : "an org's key",
                                      named == TOKEN_PAT ? "pat" : "key");
         if (r == 0)
                 r = manage_load_memberships(op);
@@ -433,13 +443,14 @@ int manage_find_token(struct manage_op *op, enum token_kind kind, struct record_
                 return r;
         (void)manage_safe(wire_text(&op->request, WIRE_F_KEY_ID), safe);
         if (search.found > 1 || search.scanned > MANAGE_SCAN_MAX)
-                return manage_refuse(op, MANAGE_AMBIGUOUS,
-                                     "'%s' means more than one token: give more characters of the id",
-                                     safe);
+                return manage_refuse(
+                        op, MANAGE_AMBIGUOUS,
+                        "'%s' means more than one token: give more characters of the id", safe);
         if (search.found == 0)
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "there is no token '%s' that you may manage; 'orgtoken pat list' and "
-                                     "'orgtoken key list ORG' show yours",
-                                     safe);
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "there is no token '%s' that you may manage; 'orgtoken pat list' and "
+                        "'orgtoken key list ORG' show yours",
+                        safe);
         return manage_key_id(op, ret->kind, ret->id, op->note.key_id);
 }

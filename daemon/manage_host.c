@@ -30,8 +30,8 @@ int manage_host_set(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
-/* Back to the clock as it is now, and not to none: a later step into the past still revives nothing. A local
-   fact, so it takes no revision; but it is recorded. */
+/* Back to the clock as it is now, and not to none: a later step into the past still revives
+   nothing. A local fact, so it takes no revision; but it is recorded. */
 int manage_clock_reset(struct manage_op *op)
 {
         int r = sealed_put_clock_mark(&op->s, op->call->clock);

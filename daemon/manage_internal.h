@@ -1,7 +1,7 @@
 /*
- * What the files of the management verbs share: the request in hand, the reasons of refusals, and the steps
- * that every verb is made of (find, refuse, answer, walk a list). Nothing outside daemon/manage*.c and its
- * tests includes this.
+ * What the files of the management verbs share: the request in hand, the reasons of refusals, and
+ * the steps that every verb is made of (find, refuse, answer, walk a list). Nothing outside
+ * daemon/manage*.c and its tests includes this.
  */
 #pragma once
 
@@ -9,65 +9,66 @@
 #include "daemon/access.h"
 #include "daemon/manage.h"
 
-/* Why a verb was refused. Each has a word for scripts that never changes (WIRE_F_REASON, `--json`), and a
-   sentence (WIRE_F_MESSAGE) that says what was wrong, what is accepted, and what to type. */
+/* Why a verb was refused. Each has a word for scripts that never changes (WIRE_F_REASON, `--json`),
+   and a sentence (WIRE_F_MESSAGE) that says what was wrong, what is accepted, and what to type. */
 enum manage_reason {
-        MANAGE_NOT_ALLOWED = 1,    /* not-allowed: "only root may …", "only an admin of ORG may …" */
-        MANAGE_NOT_FOUND,          /* not-found: "there is no X … that you may see": absent or not yours */
-        MANAGE_NO_NAME,            /* no-name: "your uid N has no login name on this host" */
-        MANAGE_UID_MISMATCH,       /* uid-mismatch: "… until root says orgtoken user reassign NAME" */
-        MANAGE_SUSPENDED,          /* suspended: the caller, or the user or org that is named */
-        MANAGE_BAD_REQUEST,        /* bad-request: not a request that this daemon understands */
-        MANAGE_BAD_ORG,            /* bad-org: "… is no organisation name: …" with the rule */
-        MANAGE_BAD_USER,           /* bad-user: the same of a user */
-        MANAGE_BAD_ACCOUNT,        /* bad-account: the same of an account */
-        MANAGE_BAD_SERVICE,        /* bad-service: the same of a PAM service */
-        MANAGE_BAD_SOURCE,         /* bad-source: the same of a source network */
-        MANAGE_BAD_NAME,           /* bad-name: the same of a token's name */
-        MANAGE_BAD_ROLE,           /* bad-role: "a role is member or admin" */
-        MANAGE_BAD_KEY_ID,         /* bad-key-id: "… is no key id: …" */
-        MANAGE_BAD_EXPIRY,         /* bad-expiry: after the year 9999, or two ends at once */
-        MANAGE_BAD_OVERLAP,        /* bad-overlap: "an overlap is 0s to 90d" */
-        MANAGE_BAD_FILTER,         /* bad-filter: a list's filter that is out of range */
-        MANAGE_BAD_POLICY,         /* bad-policy: a policy's value that is out of range */
-        MANAGE_BAD_PATH,           /* bad-path: a backup cannot be written there */
-        MANAGE_EXPIRED_ALREADY,    /* expired-already: the end asked for is not in the future */
-        MANAGE_EXISTS,             /* exists: "there is … already" */
-        MANAGE_AMBIGUOUS,          /* ambiguous: "… means more than one token: give more characters" */
-        MANAGE_REVOKED,            /* revoked: "KEY_ID was revoked on DATE (reason)" */
-        MANAGE_ROTATED,            /* rotated: "KEY_ID was rotated already, … successor is KEY_ID" */
-        MANAGE_WRONG_KIND,         /* wrong-kind: a PAT where a key is meant, or the reverse */
-        MANAGE_NOT_RENAMABLE,      /* not-renamable: "organisation keys cannot be renamed" */
-        MANAGE_POLICY,             /* policy: "… allows at most 30d: give --expires 30d or less" */
-        MANAGE_SELF_SERVICE_OFF,   /* self-service-off: "only root makes tokens on this host" */
-        MANAGE_LAST_ADMIN,         /* last-admin: "… is the last admin of …" */
-        MANAGE_ACCOUNTS_BOUND,     /* accounts-bound: "… unbind them first" */
-        MANAGE_STILL_BOUND,        /* still-bound: an account that is to be released */
-        MANAGE_IS_ACCOUNT,         /* is-account: "… is an organisation's account, nobody's user" */
-        MANAGE_IS_USER,            /* is-user: the reverse */
-        MANAGE_ROOT_ACCOUNT,       /* root-account: "root can never be bound" */
-        MANAGE_SYSTEM_ACCOUNT,     /* system-account: uid below 1000 without --allow-system */
-        MANAGE_SHARED_UID,         /* shared-uid: "the uid of … has another name too" */
-        MANAGE_NO_ACCOUNT,         /* no-account: the host has no account of that name */
-        MANAGE_NOTHING_TO_SET,     /* nothing-to-set: a policy verb without a policy */
-        MANAGE_NOT_A_TOKEN,        /* not-a-token: what was given to `check` */
-        MANAGE_NOT_DELIVERED,      /* not-delivered: the acknowledgement came too late */
-        MANAGE_NOT_SUPPORTED,      /* not-supported: sessions are not ended by this daemon */
-        MANAGE_STORE_FULL,         /* store-full: the disk is; verification goes on */
-        MANAGE_READ_ONLY,          /* read-only: the store's file system is */
+        MANAGE_NOT_ALLOWED = 1, /* not-allowed: "only root may …", "only an admin of ORG may …" */
+        MANAGE_NOT_FOUND, /* not-found: "there is no X … that you may see": absent or not yours */
+        MANAGE_NO_NAME,   /* no-name: "your uid N has no login name on this host" */
+        MANAGE_UID_MISMATCH, /* uid-mismatch: "… until root says orgtoken user reassign NAME" */
+        MANAGE_SUSPENDED,    /* suspended: the caller, or the user or org that is named */
+        MANAGE_BAD_REQUEST,  /* bad-request: not a request that this daemon understands */
+        MANAGE_BAD_ORG,      /* bad-org: "… is no organisation name: …" with the rule */
+        MANAGE_BAD_USER,     /* bad-user: the same of a user */
+        MANAGE_BAD_ACCOUNT,  /* bad-account: the same of an account */
+        MANAGE_BAD_SERVICE,  /* bad-service: the same of a PAM service */
+        MANAGE_BAD_SOURCE,   /* bad-source: the same of a source network */
+        MANAGE_BAD_NAME,     /* bad-name: the same of a token's name */
+        MANAGE_BAD_ROLE,     /* bad-role: "a role is member or admin" */
+        MANAGE_BAD_KEY_ID,   /* bad-key-id: "… is no key id: …" */
+        MANAGE_BAD_EXPIRY,   /* bad-expiry: after the year 9999, or two ends at once */
+        MANAGE_BAD_OVERLAP,  /* bad-overlap: "an overlap is 0s to 90d" */
+        MANAGE_BAD_FILTER,   /* bad-filter: a list's filter that is out of range */
+        MANAGE_BAD_POLICY,   /* bad-policy: a policy's value that is out of range */
+        MANAGE_BAD_PATH,     /* bad-path: a backup cannot be written there */
+        MANAGE_EXPIRED_ALREADY, /* expired-already: the end asked for is not in the future */
+        MANAGE_EXISTS,          /* exists: "there is … already" */
+        MANAGE_AMBIGUOUS,     /* ambiguous: "… means more than one token: give more characters" */
+        MANAGE_REVOKED,       /* revoked: "KEY_ID was revoked on DATE (reason)" */
+        MANAGE_ROTATED,       /* rotated: "KEY_ID was rotated already, … successor is KEY_ID" */
+        MANAGE_WRONG_KIND,    /* wrong-kind: a PAT where a key is meant, or the reverse */
+        MANAGE_NOT_RENAMABLE, /* not-renamable: "organisation keys cannot be renamed" */
+        MANAGE_POLICY,        /* policy: "… allows at most 30d: give --expires 30d or less" */
+        MANAGE_SELF_SERVICE_OFF, /* self-service-off: "only root makes tokens on this host" */
+        MANAGE_LAST_ADMIN,       /* last-admin: "… is the last admin of …" */
+        MANAGE_ACCOUNTS_BOUND,   /* accounts-bound: "… unbind them first" */
+        MANAGE_STILL_BOUND,      /* still-bound: an account that is to be released */
+        MANAGE_IS_ACCOUNT,       /* is-account: "… is an organisation's account, nobody's user" */
+        MANAGE_IS_USER,          /* is-user: the reverse */
+        MANAGE_ROOT_ACCOUNT,     /* root-account: "root can never be bound" */
+        MANAGE_SYSTEM_ACCOUNT,   /* system-account: uid below 1000 without --allow-system */
+        MANAGE_SHARED_UID,       /* shared-uid: "the uid of … has another name too" */
+        MANAGE_NO_ACCOUNT,       /* no-account: the host has no account of that name */
+        MANAGE_NOTHING_TO_SET,   /* nothing-to-set: a policy verb without a policy */
+        MANAGE_NOT_A_TOKEN,      /* not-a-token: what was given to `check` */
+        MANAGE_NOT_DELIVERED,    /* not-delivered: the acknowledgement came too late */
+        MANAGE_NOT_SUPPORTED,    /* not-supported: sessions are not ended by this daemon */
+        MANAGE_STORE_FULL,       /* store-full: the disk is; verification goes on */
+        MANAGE_READ_ONLY,        /* read-only: the store's file system is */
         MANAGE_REASON_COUNT,
 };
 /* "not-allowed"; "invalid" for a number that is none. Static storage. */
 const char *manage_reason_to_string(enum manage_reason reason);
 
-/* The third result of a step, beside 0 and an errno: refused, op->reason and op->message say why. */
+/* The third result of a step, beside 0 and an errno: refused, op->reason and op->message say why.
+ */
 #define MANAGE_REFUSED      1
 #define MANAGE_MESSAGE_SIZE 301
 
-#define MANAGE_SCAN_MAX  20000         /* rows that one request looks at, at most */
+#define MANAGE_SCAN_MAX  20000 /* rows that one request looks at, at most */
 #define MANAGE_PAGE_ROWS 256
 #define MANAGE_PAGE_LEN  (48u * 1024)
-#define MANAGE_BATCH     64            /* rows fetched at once */
+#define MANAGE_BATCH     64                /* rows fetched at once */
 #define MANAGE_RECENT    (30 * EXPIRY_DAY) /* `whoami`: made lately */
 
 /* What the record of a change says besides the verb; texts are copied here. */
@@ -105,22 +106,23 @@ struct manage_op {
 
         enum manage_reason reason;
         char message[MANAGE_MESSAGE_SIZE];
-        bool changed; /* something was put: there is a revision and a record of it */
-        bool noted;   /* to be recorded though no revision was taken */
+        bool changed;  /* something was put: there is a revision and a record of it */
+        bool noted;    /* to be recorded though no revision was taken */
         unsigned rows; /* of this page, so far */
         struct manage_note note;
 };
 
 /* ---- refusing and recording: manage_refuse.c ---- */
 
-/* Refuses: sets reason and message and gives MANAGE_REFUSED. Foreign texts pass manage_safe() first. */
+/* Refuses: sets reason and message and gives MANAGE_REFUSED. Foreign texts pass manage_safe()
+ * first. */
 int manage_refuse(struct manage_op *op, enum manage_reason reason, const char *format, ...)
         _format_(3, 4);
 #define MANAGE_SAFE_SIZE 72
 /* A foreign text for a message, as logsafe makes it, cut to fit. Returns buf. */
 const char *manage_safe(struct view text, char buf[static MANAGE_SAFE_SIZE]);
-/* A user's or account's name: as name_is_user(), and no token. One that was pasted at the wrong prompt fits
-   the rule of names, and would then stand in the store and in every list. */
+/* A user's or account's name: as name_is_user(), and no token. One that was pasted at the wrong
+   prompt fits the rule of names, and would then stand in the store and in every list. */
 bool manage_is_user_name(struct view name);
 /* "30d", "36h", "90s": a life as one types it. */
 #define MANAGE_LIFE_SIZE 24
@@ -171,8 +173,8 @@ struct manage_list {
 };
 /* Takes every row of a list. */
 int manage_walk(struct manage_op *op, const struct manage_list *list);
-/* Takes the rows of one page, from the call's cursor on; ends the answer with END, or marks it as one that goes
-   on. A page may hold no row at all where a filter let none through. */
+/* Takes the rows of one page, from the call's cursor on; ends the answer with END, or marks it as
+   one that goes on. A page may hold no row at all where a filter let none through. */
 int manage_page(struct manage_op *op, const struct manage_list *list);
 /* fetch for tokens (kind, owner), members and accounts (owner is the org). */
 int manage_fetch_tokens(struct manage_op *op, const struct manage_list *list,
@@ -198,8 +200,8 @@ int manage_roles(struct manage_op *op, int64_t org_id, unsigned *ret);
 int manage_find_org(struct manage_op *op, struct record_org *ret);
 /* The user of WIRE_F_USER. For verbs of root, and of those who know the name anyway. */
 int manage_find_user(struct manage_op *op, struct record_user *ret);
-/* The user of that name, made where there is none yet; refused where it is an account, suspended, or somebody
-   else's name now. In a transaction. */
+/* The user of that name, made where there is none yet; refused where it is an account, suspended,
+   or somebody else's name now. In a transaction. */
 int manage_make_user(struct manage_op *op, struct view name, const struct manage_passwd *passwd,
                      struct record_user *ret);
 /* Refuses where an org is suspended and the caller is not root. */
@@ -231,17 +233,21 @@ int manage_check_end_sessions(struct manage_op *op);
 
 /* ---- tokens ---- */
 
-/* Whether one of the two ends of a token has come: refused `revoked` with the date. manage_token.c */
+/* Whether one of the two ends of a token has come: refused `revoked` with the date. manage_token.c
+ */
 int manage_check_not_revoked(struct manage_op *op, const struct record_token *token);
 /* Makes the token (id and secret; the rest of it is set) and answers with it. manage_token.c */
 int manage_mint(struct manage_op *op, struct record_token *token, const char *replaces);
-/* The owner's side of a creation: suspended, is an account, self-service, policies. manage_token.c */
+/* The owner's side of a creation: suspended, is an account, self-service, policies. manage_token.c
+ */
 int manage_check_creation(struct manage_op *op, const struct record_org *org, int64_t expires_at);
-/* Limits as the request's lists say, refused bad-service, bad-source or bad-account. manage_token.c */
+/* Limits as the request's lists say, refused bad-service, bad-source or bad-account. manage_token.c
+ */
 int manage_read_limits(struct manage_op *op, struct record_limits *ret);
 /* Revokes, and remembers that rights have changed. manage_revoke.c */
 int manage_revoke(struct manage_op *op, struct record_token *token, const char *reason);
-/* What a sweep does: revokes all of an owner (0: of everybody) that are not revoked yet, expired ones too. */
+/* What a sweep does: revokes all of an owner (0: of everybody) that are not revoked yet, expired
+ * ones too. */
 struct manage_sweep {
         enum token_kind kind;
         int64_t owner;

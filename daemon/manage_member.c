@@ -31,11 +31,11 @@ int manage_member_add(struct manage_op *op)
                 return r;
         r = sealed_find_member(&op->s, org.id, user.id, &there);
         if (r == 0)
-                return manage_refuse(op, MANAGE_EXISTS,
-                                     "%s is %s of %s already; 'orgtoken member set %s %s --role ROLE' "
-                                     "changes it",
-                                     user.name, role_to_string(there.role), org.name, org.name,
-                                     user.name);
+                return manage_refuse(
+                        op, MANAGE_EXISTS,
+                        "%s is %s of %s already; 'orgtoken member set %s %s --role ROLE' "
+                        "changes it",
+                        user.name, role_to_string(there.role), org.name, org.name, user.name);
         if (r != -ENOENT)
                 return r;
         member.org_id = org.id;
@@ -48,9 +48,10 @@ int manage_member_add(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
-/* The member that the request names. Whether there is such a user elsewhere is nobody's business here. */
-static int find_member(struct manage_op *op, struct record_org *ret_org, struct record_user *ret_user,
-                       struct record_member *ret)
+/* The member that the request names. Whether there is such a user elsewhere is nobody's business
+ * here. */
+static int find_member(struct manage_op *op, struct record_org *ret_org,
+                       struct record_user *ret_user, struct record_member *ret)
 {
         struct view name = wire_text(&op->request, WIRE_F_USER);
         char safe[MANAGE_SAFE_SIZE];
@@ -65,9 +66,10 @@ static int find_member(struct manage_op *op, struct record_org *ret_org, struct 
         if (r == 0)
                 r = sealed_find_member(&op->s, ret_org->id, ret_user->id, ret);
         if (r == -ENOENT)
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "'%s' is no member of %s; 'orgtoken member list %s' shows who is",
-                                     manage_safe(name, safe), ret_org->name, ret_org->name);
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "'%s' is no member of %s; 'orgtoken member list %s' shows who is",
+                        manage_safe(name, safe), ret_org->name, ret_org->name);
         if (r == 0)
                 (void)view_copy(name, op->note.user, sizeof(op->note.user));
         return r;
@@ -85,10 +87,11 @@ static int check_not_last_admin(struct manage_op *op, const struct record_org *o
         r = store_count_members(op->s.reader, org->id, &members, &admins);
         if (r < 0 || admins > 1)
                 return r;
-        return manage_refuse(op, MANAGE_LAST_ADMIN,
-                             "%s is the last admin of %s: make another one first with 'orgtoken member "
-                             "set %s USER --role admin'",
-                             user->name, org->name, org->name);
+        return manage_refuse(
+                op, MANAGE_LAST_ADMIN,
+                "%s is the last admin of %s: make another one first with 'orgtoken member "
+                "set %s USER --role admin'",
+                user->name, org->name, org->name);
 }
 
 int manage_member_set(struct manage_op *op)

@@ -18,9 +18,10 @@ int manage_org_create(struct manage_op *op)
         if (r == 0)
                 r = sealed_put_org(&op->s, &org);
         if (r == -EEXIST)
-                return manage_refuse(op, MANAGE_EXISTS,
-                                     "there is an organisation '%s' already; 'orgtoken org show %s'",
-                                     org.name, org.name);
+                return manage_refuse(
+                        op, MANAGE_EXISTS,
+                        "there is an organisation '%s' already; 'orgtoken org show %s'", org.name,
+                        org.name);
         if (r < 0)
                 return r;
         op->changed = true;
@@ -96,9 +97,8 @@ static int fetch_orgs(struct manage_op *op, const struct manage_list *list _unus
 
 int manage_org_list(struct manage_op *op)
 {
-        struct manage_list all = {.item_size = sizeof(struct record_org),
-                                  .fetch = fetch_orgs,
-                                  .take = take_org};
+        struct manage_list all = {
+                .item_size = sizeof(struct record_org), .fetch = fetch_orgs, .take = take_org};
         struct manage_list own = {.item_size = sizeof(struct record_member),
                                   .fetch = manage_fetch_memberships,
                                   .take = take_own,
@@ -149,7 +149,8 @@ int manage_org_set(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
-/* Suspending what is suspended is done already: no error at three in the morning, and no revision either. */
+/* Suspending what is suspended is done already: no error at three in the morning, and no revision
+ * either. */
 static int set_suspended(struct manage_op *op, bool suspended)
 {
         struct record_org org;
@@ -223,11 +224,12 @@ int manage_org_delete(struct manage_op *op)
         if (r != 0)
                 return r;
         if (accounts > 0)
-                return manage_refuse(op, MANAGE_ACCOUNTS_BOUND,
-                                     "%lld account%s bound to %s: 'orgtoken account list %s' shows them, "
-                                     "'orgtoken account unbind %s ACCOUNT' unbinds one",
-                                     (long long)accounts, accounts == 1 ? " is" : "s are", org.name,
-                                     org.name, org.name);
+                return manage_refuse(
+                        op, MANAGE_ACCOUNTS_BOUND,
+                        "%lld account%s bound to %s: 'orgtoken account list %s' shows them, "
+                        "'orgtoken account unbind %s ACCOUNT' unbinds one",
+                        (long long)accounts, accounts == 1 ? " is" : "s are", org.name, org.name,
+                        org.name);
         sweep.owner = org.id;
         r = manage_sweep(op, &sweep);
         if (r == 0 && !sweep.dry_run)

@@ -23,21 +23,21 @@ static int read_seconds(struct manage_op *op, enum wire_field field, const char 
         return 0;
 }
 
-/* `limited` says that nobody but root gets a longer life than the longest: without a longest life it would
-   say nothing, and an empty bound must never read as "any" (R9). */
+/* `limited` says that nobody but root gets a longer life than the longest: without a longest life
+   it would say nothing, and an empty bound must never read as "any" (R9). */
 static int read_self_service(struct manage_op *op, struct policy *p)
 {
         int64_t number = wire_number(&op->request, WIRE_F_SELF_SERVICE, p->self_service);
 
         if (wire_has(&op->request, WIRE_F_SELF_SERVICE) &&
             (number < SELF_SERVICE_FULL || number > SELF_SERVICE_OFF))
-                return manage_refuse(op, MANAGE_BAD_POLICY,
-                                     "self-service is full, limited or off");
+                return manage_refuse(op, MANAGE_BAD_POLICY, "self-service is full, limited or off");
         p->self_service = (int)number;
         if (p->self_service == SELF_SERVICE_LIMITED && p->max_life == 0)
-                return manage_refuse(op, MANAGE_BAD_POLICY,
-                                     "self-service=limited needs a longest life: set max-life too, such as "
-                                     "max-life=30d");
+                return manage_refuse(
+                        op, MANAGE_BAD_POLICY,
+                        "self-service=limited needs a longest life: set max-life too, such as "
+                        "max-life=30d");
         return 0;
 }
 
@@ -46,15 +46,17 @@ int manage_check_end_sessions(struct manage_op *op)
         /* Refused rather than stored and not done: who relies on it would be wrong. */
         if (wire_number(&op->request, WIRE_F_END_SESSIONS, 0) == 0)
                 return 0;
-        return manage_refuse(op, MANAGE_NOT_SUPPORTED,
-                             "this daemon does not end sessions that are open; leave that out, and end "
-                             "them with 'loginctl terminate-user ACCOUNT'");
+        return manage_refuse(
+                op, MANAGE_NOT_SUPPORTED,
+                "this daemon does not end sessions that are open; leave that out, and end "
+                "them with 'loginctl terminate-user ACCOUNT'");
 }
 
 int manage_read_policy(struct manage_op *op, struct policy *policy)
 {
-        static const enum wire_field fields[] = {WIRE_F_MAX_LIFE, WIRE_F_NEVER_OK, WIRE_F_MAX_UNUSED,
-                                                 WIRE_F_SELF_SERVICE, WIRE_F_END_SESSIONS};
+        static const enum wire_field fields[] = {WIRE_F_MAX_LIFE, WIRE_F_NEVER_OK,
+                                                 WIRE_F_MAX_UNUSED, WIRE_F_SELF_SERVICE,
+                                                 WIRE_F_END_SESSIONS};
         struct policy p = *policy;
         bool any = false;
         int r;
@@ -62,9 +64,10 @@ int manage_read_policy(struct manage_op *op, struct policy *policy)
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
                 any |= wire_has(&op->request, fields[i]);
         if (!any)
-                return manage_refuse(op, MANAGE_NOTHING_TO_SET,
-                                     "no policy was given: max-life, never, max-unused and, for the host, "
-                                     "self-service can be set");
+                return manage_refuse(
+                        op, MANAGE_NOTHING_TO_SET,
+                        "no policy was given: max-life, never, max-unused and, for the host, "
+                        "self-service can be set");
         r = read_seconds(op, WIRE_F_MAX_LIFE, "max-life", &p.max_life);
         if (r == 0)
                 r = read_flag(op, WIRE_F_NEVER_OK, "never", &p.never_ok);
@@ -94,9 +97,9 @@ int manage_check_self_service(struct manage_op *op, const struct policy *host)
                              "only root makes and rotates tokens on this host (self-service=off)");
 }
 
-/* Holds for root as well: a life over the policy's would be cut at use, and who was promised a year would
-   have a month. So `limited`, which binds everybody else, has no branch of its own here: it takes the way out
-   in manage_read_policy(), a host without a longest life. */
+/* Holds for root as well: a life over the policy's would be cut at use, and who was promised a year
+   would have a month. So `limited`, which binds everybody else, has no branch of its own here: it
+   takes the way out in manage_read_policy(), a host without a longest life. */
 int manage_check_life(struct manage_op *op, const struct policy *policy, const char *whose,
                       int64_t expires_at)
 {
@@ -105,15 +108,17 @@ int manage_check_life(struct manage_op *op, const struct policy *policy, const c
 
         if (policy->max_life > 0 && (never || expires_at - op->call->clock > policy->max_life)) {
                 (void)manage_life(policy->max_life, life);
-                return manage_refuse(op, MANAGE_POLICY,
-                                     "the policy of %s allows a life of at most %s%s: give --expires with "
-                                     "%s or less",
-                                     whose, life, never ? ", and never is none" : "", life);
+                return manage_refuse(
+                        op, MANAGE_POLICY,
+                        "the policy of %s allows a life of at most %s%s: give --expires with "
+                        "%s or less",
+                        whose, life, never ? ", and never is none" : "", life);
         }
         if (never && !policy->never_ok)
-                return manage_refuse(op, MANAGE_POLICY,
-                                     "the policy of %s allows no token without an end: give --expires, "
-                                     "such as --expires 90d",
-                                     whose);
+                return manage_refuse(
+                        op, MANAGE_POLICY,
+                        "the policy of %s allows no token without an end: give --expires, "
+                        "such as --expires 90d",
+                        whose);
         return 0;
 }

@@ -69,7 +69,8 @@ int manage_refuse(struct manage_op *op, enum manage_reason reason, const char *f
         va_start(ap, format);
         (void)vsnprintf(op->message, sizeof(op->message), format, ap);
         va_end(ap);
-        /* A label that was cut in the middle of a character would make the whole line unreadable. */
+        /* A label that was cut in the middle of a character would make the whole line unreadable.
+         */
         len = strlen(op->message);
         while (len > 0 && !name_is_utf8(view_of(op->message)))
                 op->message[--len] = '\0';
@@ -117,8 +118,8 @@ static struct view view_or_absent(const char *text)
 }
 
 /* What all three records say of the request. */
-static void write_record(const struct manage_op *op, const char *id, int priority, const char *reason,
-                         const char *text)
+static void write_record(const struct manage_op *op, const char *id, int priority,
+                         const char *reason, const char *text)
 {
         char verb[48], message[512], reference[WIRE_REFERENCE_SIZE];
         struct audit_record record = {
@@ -175,9 +176,11 @@ void manage_audit_refusal(const struct manage_op *op)
                        op->message);
         /* A full or read-only disk is for whoever watches the host, whoever asked. */
         if (op->reason == MANAGE_STORE_FULL || op->reason == MANAGE_READ_ONLY)
-                write_record(op, AUDIT_ID_STORE, LOG_ERR, manage_reason_to_string(op->reason), text);
+                write_record(op, AUDIT_ID_STORE, LOG_ERR, manage_reason_to_string(op->reason),
+                             text);
         else
-                write_record(op, AUDIT_ID_CHANGE, LOG_INFO, manage_reason_to_string(op->reason), text);
+                write_record(op, AUDIT_ID_CHANGE, LOG_INFO, manage_reason_to_string(op->reason),
+                             text);
 }
 
 void manage_audit_failure(const struct manage_op *op, int error)
@@ -186,7 +189,8 @@ void manage_audit_failure(const struct manage_op *op, int error)
         char text[480];
 
         if (error == -EBADMSG)
-                why = "a row's seal does not hold: somebody wrote the store behind the daemon's back, or the "
+                why = "a row's seal does not hold: somebody wrote the store behind the daemon's "
+                      "back, or the "
                       "disk is failing";
         (void)snprintf(text, sizeof(text), "unavailable: %s", why ? why : "unknown error");
         write_record(op, AUDIT_ID_STORE, LOG_ERR, "unavailable", text);

@@ -23,7 +23,8 @@ static int was_used_since(struct manage_op *op, int64_t token_id, int64_t since,
         return r;
 }
 
-/* Expired ones too: a reset of the clock, or a policy that is lifted, could bring them back to life. */
+/* Expired ones too: a reset of the clock, or a policy that is lifted, could bring them back to
+ * life. */
 static int take_token(struct manage_op *op, const struct manage_list *list, const void *item)
 {
         struct manage_sweep *sweep = list->context;
@@ -57,7 +58,8 @@ int manage_sweep(struct manage_op *op, struct manage_sweep *sweep)
         return manage_walk(op, &list);
 }
 
-/* With an org its keys, with a user their PATs, with both both; with neither every token of the host. */
+/* With an org its keys, with a user their PATs, with both both; with neither every token of the
+ * host. */
 static int sweep_all(struct manage_op *op, struct manage_sweep *keys, struct manage_sweep *pats)
 {
         bool has_org = wire_has(&op->request, WIRE_F_ORG);
@@ -92,8 +94,8 @@ int manage_revoke_all(struct manage_op *op)
         keys.used_since = pats.used_since = wire_number(&op->request, WIRE_F_USED_SINCE, 0);
         /* A time that is none must not read as "whenever" (R9). */
         if (r == 0 && wire_has(&op->request, WIRE_F_USED_SINCE) && keys.used_since <= 0)
-                return manage_refuse(op, MANAGE_BAD_FILTER,
-                                     "--used-since is a time after 1970: %s", expiry_past_rule());
+                return manage_refuse(op, MANAGE_BAD_FILTER, "--used-since is a time after 1970: %s",
+                                     expiry_past_rule());
         if (r == 0)
                 r = sweep_all(op, &keys, &pats);
         if (r != 0)

@@ -3,7 +3,8 @@
 
 #include "daemon/manage_internal.h"
 
-/* A rotated token has its successor already; a second one would be a second secret that nobody asked for. */
+/* A rotated token has its successor already; a second one would be a second secret that nobody
+ * asked for. */
 static int check_can_rotate(struct manage_op *op, const struct record_token *old)
 {
         enum sealed_token_state state;
@@ -16,12 +17,13 @@ static int check_can_rotate(struct manage_op *op, const struct record_token *old
                 if (old->successor >= 0)
                         r = manage_key_id(op, old->kind, old->successor, successor);
                 return r < 0 ? r
-                             : manage_refuse(op, MANAGE_ROTATED,
-                                             "%s was rotated already: rotate its successor %s instead",
-                                             op->note.key_id, successor);
+                             : manage_refuse(
+                                       op, MANAGE_ROTATED,
+                                       "%s was rotated already: rotate its successor %s instead",
+                                       op->note.key_id, successor);
         }
-        /* Owner and limits are about to be copied under a new seal: an edited row must not be made a true
-           one by rotating it. */
+        /* Owner and limits are about to be copied under a new seal: an edited row must not be made
+           a true one by rotating it. */
         r = sealed_judge_stored(&op->s, old, &state);
         if (r < 0)
                 return r;
@@ -38,14 +40,16 @@ static int read_new_expiry(struct manage_op *op, const struct record_token *old,
                 return manage_refuse(op, MANAGE_BAD_EXPIRY,
                                      never ? "two ends were given: a time, and never"
                                            : "the end is after the year 9999");
-        if (!never && !wire_has(&op->request, WIRE_F_EXPIRES_AT) && old->expires_at != EXPIRY_NEVER) {
+        if (!never && !wire_has(&op->request, WIRE_F_EXPIRES_AT) &&
+            old->expires_at != EXPIRY_NEVER) {
                 at = old->expires_at - old->created_at;
                 at = at > EXPIRY_MAX - op->call->clock ? EXPIRY_MAX : op->call->clock + at;
         }
         if (expiry_is_past(at, op->call->now))
-                return manage_refuse(op, MANAGE_EXPIRED_ALREADY,
-                                     "the successor's end would not be in the future: give --expires %s",
-                                     expiry_rule());
+                return manage_refuse(
+                        op, MANAGE_EXPIRED_ALREADY,
+                        "the successor's end would not be in the future: give --expires %s",
+                        expiry_rule());
         *ret = at;
         return 0;
 }
@@ -102,7 +106,8 @@ int manage_rotate(struct manage_op *op)
         if (r != 0)
                 return r;
         (void)view_copy(view_of(op->note.key_id), old_key_id, sizeof(old_key_id));
-        token = (struct record_token){.kind = old.kind, .owner = old.owner, .expires_at = expires_at};
+        token = (struct record_token){
+                .kind = old.kind, .owner = old.owner, .expires_at = expires_at};
         (void)view_copy(view_of(old.name), token.name, sizeof(token.name));
         token.limits = old.limits;
         r = manage_mint(op, &token, old_key_id);
@@ -116,8 +121,8 @@ int manage_rotate(struct manage_op *op)
 
 /* ---- the end of a delivery ---- */
 
-/* Ends the token that was replaced. Refused where it was ended otherwise in the meantime: a leak that was
-   stopped in this second must not live on in a successor. */
+/* Ends the token that was replaced. Refused where it was ended otherwise in the meantime: a leak
+   that was stopped in this second must not live on in a successor. */
 static int end_replaced(struct manage_op *op, const struct manage_reply *created)
 {
         struct record_token old;
@@ -127,9 +132,10 @@ static int end_replaced(struct manage_op *op, const struct manage_reply *created
         if (r < 0)
                 return r;
         if (old.revoked_at != 0 || old.ends_at != EXPIRY_NEVER)
-                return manage_refuse(op, MANAGE_NOT_DELIVERED,
-                                     "the old token was ended by somebody else meanwhile: the new one is "
-                                     "revoked");
+                return manage_refuse(
+                        op, MANAGE_NOT_DELIVERED,
+                        "the old token was ended by somebody else meanwhile: the new one is "
+                        "revoked");
         r = sealed_end_token(&op->s, &old, created->replace_end > now ? created->replace_end : now,
                              "rotated", created->new_token);
         if (r == 0 && created->replace_end <= now)
@@ -182,7 +188,8 @@ static int settle(struct manage_op *op, const struct manage_reply *created,
         return r;
 }
 
-/* 0: delivered; MANAGE_REFUSED: it was not, and the new token is revoked; an errno where even that failed. */
+/* 0: delivered; MANAGE_REFUSED: it was not, and the new token is revoked; an errno where even that
+ * failed. */
 static int deliver(struct manage_op *op, const struct manage_reply *created, bool accepted)
 {
         int ended = 0, r;
@@ -191,17 +198,18 @@ static int deliver(struct manage_op *op, const struct manage_reply *created, boo
                 ended = settle(op, created, end_replaced);
         if (accepted && ended == 0)
                 return 0;
-        /* The old one could not be ended: then there is no new one either, or a rotation would be half
-           done. */
+        /* The old one could not be ended: then there is no new one either, or a rotation would be
+           half done. */
         r = settle(op, created, revoke_undelivered);
         if (r < 0)
                 return r;
         if (ended < 0)
                 return ended;
         return ended > 0 ? ended
-                         : manage_refuse(op, MANAGE_NOT_DELIVERED,
-                                         "the token was not acknowledged in time and is revoked: make "
-                                         "another one");
+                         : manage_refuse(
+                                   op, MANAGE_NOT_DELIVERED,
+                                   "the token was not acknowledged in time and is revoked: make "
+                                   "another one");
 }
 
 /* What the client itself gave back is not refused: that is what it asked for. */
@@ -240,9 +248,9 @@ int manage_acknowledge(struct manage *m, const struct manage_call *call,
         if (wire_decode(call->packet.ptr, call->packet.len, &op.request) < 0 ||
             op.request.magic != WIRE_REQUEST || op.request.verb != WIRE_V_ACK)
                 op.request = (struct wire_message){.verb = WIRE_V_ACK};
-        r = created->new_token >= 0 ? deliver(&op, created, accepted)
-                                    : manage_refuse(&op, MANAGE_BAD_REQUEST,
-                                                    "there is no token to acknowledge");
+        r = created->new_token >= 0
+                    ? deliver(&op, created, accepted)
+                    : manage_refuse(&op, MANAGE_BAD_REQUEST, "there is no token to acknowledge");
         if (r < 0)
                 manage_audit_failure(&op, r);
         else if (op.changed)

@@ -95,7 +95,8 @@ static int put_counts(struct manage_op *op)
         return r < 0 ? r : PUT_METRICS(op, metrics);
 }
 
-/* Who is not root sees that the service is there and what it does, but no count of what it holds. */
+/* Who is not root sees that the service is there and what it does, but no count of what it holds.
+ */
 int manage_status(struct manage_op *op)
 {
         const struct manage_status *status = op->call->status;

@@ -7,8 +7,8 @@
 #include "daemon/limits.h"
 #include "daemon/manage_internal.h"
 
-/* Of random ids in 62^10 two are the same once in 10^9 pairs of a store of 10^9: more tries than these mean
-   that the random source is broken. */
+/* Of random ids in 62^10 two are the same once in 10^9 pairs of a store of 10^9: more tries than
+   these mean that the random source is broken. */
 #define MINT_TRIES 8
 
 int manage_check_not_revoked(struct manage_op *op, const struct record_token *token)
@@ -19,8 +19,9 @@ int manage_check_not_revoked(struct manage_op *op, const struct record_token *to
         if (token->revoked_at == 0 && !expiry_is_past(token->ends_at, op->call->now))
                 return 0;
         expiry_format(at, when);
-        return manage_refuse(op, MANAGE_REVOKED, "%s was revoked at %s (%s): nothing brings it back",
-                             op->note.key_id, when, token->end_reason);
+        return manage_refuse(op, MANAGE_REVOKED,
+                             "%s was revoked at %s (%s): nothing brings it back", op->note.key_id,
+                             when, token->end_reason);
 }
 
 /* ---- making one ---- */
@@ -64,8 +65,8 @@ static int insert_fresh(struct manage_op *op, struct record_token *token, struct
         return r == -EEXIST ? -EIO : r;
 }
 
-/* The one moment in which a secret leaves the daemon: from f into the reply, which is wiped when it is sent.
-   It must be acknowledged (manage_acknowledge()). */
+/* The one moment in which a secret leaves the daemon: from f into the reply, which is wiped when it
+   is sent. It must be acknowledged (manage_acknowledge()). */
 static int answer_token(struct manage_op *op, const struct record_token *token,
                         const struct fresh *f, const char *replaces)
 {
@@ -136,7 +137,8 @@ static int read_name(struct manage_op *op, struct record_token *token)
         return 0;
 }
 
-/* Against the judging time, the later of clock and mark: before it, the token would be dead on arrival. */
+/* Against the judging time, the later of clock and mark: before it, the token would be dead on
+ * arrival. */
 static int read_expiry(struct manage_op *op, struct record_token *token)
 {
         int64_t at = wire_number(&op->request, WIRE_F_EXPIRES_AT, EXPIRY_NEVER);
@@ -149,8 +151,8 @@ static int read_expiry(struct manage_op *op, struct record_token *token)
         if (expiry_is_past(at, op->call->now)) {
                 expiry_format(op->call->now, when);
                 return manage_refuse(op, MANAGE_EXPIRED_ALREADY,
-                                     "the end is not in the future (it is %s): give --expires %s", when,
-                                     expiry_rule());
+                                     "the end is not in the future (it is %s): give --expires %s",
+                                     when, expiry_rule());
         }
         token->expires_at = at;
         return 0;
@@ -234,8 +236,8 @@ int manage_key_create(struct manage_op *op)
         return manage_mint(op, &token, NULL);
 }
 
-/* Whose PAT it is to be: the caller's, or for root whoever is named. What the caller says of itself is only
-   ever compared with the kernel's word (R17). */
+/* Whose PAT it is to be: the caller's, or for root whoever is named. What the caller says of itself
+   is only ever compared with the kernel's word (R17). */
 static int find_new_owner(struct manage_op *op, struct record_user *ret)
 {
         struct manage_passwd self = {.exists = true, .uid = op->call->uid};
@@ -250,10 +252,11 @@ static int find_new_owner(struct manage_op *op, struct record_user *ret)
         if (!own)
                 return manage_make_user(op, named, &op->passwd, ret);
         if (!op->has_name)
-                return manage_refuse(op, MANAGE_NO_NAME,
-                                     "your uid %lld has no login name here: say whose token it is with "
-                                     "--user NAME",
-                                     (long long)op->call->uid);
+                return manage_refuse(
+                        op, MANAGE_NO_NAME,
+                        "your uid %lld has no login name here: say whose token it is with "
+                        "--user NAME",
+                        (long long)op->call->uid);
         return manage_make_user(op, view_of(op->name), &self, ret);
 }
 
@@ -292,9 +295,10 @@ int manage_pat_rename(struct manage_op *op)
         if (r != 0)
                 return r;
         if (kind == TOKEN_AK)
-                return manage_refuse(op, MANAGE_NOT_RENAMABLE,
-                                     "organisation keys cannot be renamed: make a new one with 'orgtoken "
-                                     "key create ORG --name NAME', then revoke this one");
+                return manage_refuse(
+                        op, MANAGE_NOT_RENAMABLE,
+                        "organisation keys cannot be renamed: make a new one with 'orgtoken "
+                        "key create ORG --name NAME', then revoke this one");
         r = read_name(op, &named);
         if (r == 0)
                 r = manage_find_token(op, TOKEN_PAT, &token);
@@ -315,8 +319,7 @@ int manage_pat_rename(struct manage_op *op)
 
 int manage_token_revoke(struct manage_op *op)
 {
-        enum token_kind kind =
-                op->request.verb == WIRE_V_KEY_REVOKE ? TOKEN_AK : TOKEN_PAT;
+        enum token_kind kind = op->request.verb == WIRE_V_KEY_REVOKE ? TOKEN_AK : TOKEN_PAT;
         struct record_token token;
         int r = manage_check_end_sessions(op);
 
@@ -340,8 +343,9 @@ int manage_revoke_token(struct manage_op *op)
         int r;
 
         if ((kind != TOKEN_AK && kind != TOKEN_PAT) || id.len != TOKEN_ID_LEN)
-                return manage_refuse(op, MANAGE_BAD_KEY_ID,
-                                     "a token is meant by its kind and the ten characters of its id");
+                return manage_refuse(
+                        op, MANAGE_BAD_KEY_ID,
+                        "a token is meant by its kind and the ten characters of its id");
         (void)snprintf(text, sizeof(text), "%s%.*s", token_kind_prefix((enum token_kind)kind),
                        (int)id.len, id.ptr);
         if (token_parse_key_id(view_of(text), &parsed, &first, &last) < 0)

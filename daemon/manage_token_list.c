@@ -60,8 +60,8 @@ static bool passes(const struct manage_op *op, const struct filter *f,
         if (f->state != 0 && f->state != (int64_t)row->state)
                 return false;
         /* Warned of is only what can still end. */
-        if (f->has_expiring &&
-            (row->state != WIRE_STATE_LIVE || row->end == EXPIRY_NEVER || row->end - now > f->expiring))
+        if (f->has_expiring && (row->state != WIRE_STATE_LIVE || row->end == EXPIRY_NEVER ||
+                                row->end - now > f->expiring))
                 return false;
         /* Never used counts from the creation. */
         return !f->has_unused || now - used >= f->unused;
@@ -121,7 +121,8 @@ int manage_token_row(struct manage_op *op, const struct record_token *token,
         if (token->expires_at != EXPIRY_NEVER)
                 wire_put_number(m, WIRE_F_EXPIRES_AT, token->expires_at);
         wire_put_number(m, WIRE_F_STATE, row->state);
-        /* Where the end is another than the expiry that was given: by hand, by rotation, by a policy. */
+        /* Where the end is another than the expiry that was given: by hand, by rotation, by a
+         * policy. */
         if (row->end != token->expires_at || row->state != WIRE_STATE_LIVE) {
                 wire_put_number(m, WIRE_F_ENDED_AT, row->end);
                 manage_put(m, WIRE_F_ENDED_REASON, row->reason);
@@ -187,10 +188,11 @@ int manage_pat_list(struct manage_op *op)
         }
         /* Not looked up: the answer is the same whether there is such a user. */
         if (wire_has(&op->request, WIRE_F_USER) && !own)
-                return manage_refuse(op, MANAGE_NOT_FOUND,
-                                     "there is no user '%s' whose tokens you may see; 'orgtoken pat list' "
-                                     "shows yours",
-                                     manage_safe(named, safe));
+                return manage_refuse(
+                        op, MANAGE_NOT_FOUND,
+                        "there is no user '%s' whose tokens you may see; 'orgtoken pat list' "
+                        "shows yours",
+                        manage_safe(named, safe));
         /* Who is no user yet has none; owner 0 would mean everybody's. */
         return op->has_user ? list_tokens(op, TOKEN_PAT, op->user.id) : manage_done(op, WIRE_END);
 }

@@ -2,7 +2,8 @@
 
 #include "daemon/manage_internal.h"
 
-static int take_user(struct manage_op *op, const struct manage_list *list _unused_, const void *item)
+static int take_user(struct manage_op *op, const struct manage_list *list _unused_,
+                     const void *item)
 {
         const struct record_user *user = item;
         int64_t orgs, pats;
@@ -40,9 +41,8 @@ static int fetch_users(struct manage_op *op, const struct manage_list *list _unu
 
 int manage_user_list(struct manage_op *op)
 {
-        struct manage_list list = {.item_size = sizeof(struct record_user),
-                                   .fetch = fetch_users,
-                                   .take = take_user};
+        struct manage_list list = {
+                .item_size = sizeof(struct record_user), .fetch = fetch_users, .take = take_user};
 
         return manage_page(op, &list);
 }
@@ -88,10 +88,11 @@ int manage_user_reassign(struct manage_op *op)
                 return r;
         /* To no uid at all: whoever gets the name next would come into its rights unasked. */
         if (!op->passwd.exists)
-                return manage_refuse(op, MANAGE_NO_ACCOUNT,
-                                     "this host has no account '%s' whose uid could be recorded; 'orgtoken "
-                                     "user remove %s' ends what the name has here",
-                                     user.name, user.name);
+                return manage_refuse(
+                        op, MANAGE_NO_ACCOUNT,
+                        "this host has no account '%s' whose uid could be recorded; 'orgtoken "
+                        "user remove %s' ends what the name has here",
+                        user.name, user.name);
         if (user.uid == op->passwd.uid)
                 return manage_done(op, WIRE_DONE);
         user.uid = op->passwd.uid;

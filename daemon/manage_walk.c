@@ -107,7 +107,8 @@ int manage_fetch_tokens(struct manage_op *op, const struct manage_list *list,
 int manage_fetch_members(struct manage_op *op, const struct manage_list *list,
                          struct store_cursor *cursor, struct manage_batch *batch)
 {
-        return store_list_members(op->s.reader, list->owner, cursor, MANAGE_BATCH, add_member, batch);
+        return store_list_members(op->s.reader, list->owner, cursor, MANAGE_BATCH, add_member,
+                                  batch);
 }
 
 int manage_fetch_accounts(struct manage_op *op, const struct manage_list *list,

@@ -3,8 +3,8 @@
 #include "daemon/limits.h"
 #include "daemon/manage_internal.h"
 
-/* The rows of `whoami` say in WIRE_F_REASON which section they belong to: "user", "org", "account", "token",
-   "recent". The first page has the first three; tokens go on over pages. */
+/* The rows of `whoami` say in WIRE_F_REASON which section they belong to: "user", "org", "account",
+   "token", "recent". The first page has the first three; tokens go on over pages. */
 
 static int put_user(struct manage_op *op)
 {
@@ -89,7 +89,8 @@ static int take_token(struct manage_op *op, const struct manage_list *list _unus
         r = manage_row(op, &row.message);
         if (r < 0 || op->call->clock - token->created_at > MANAGE_RECENT)
                 return r;
-        /* Said again on its own: a token that its user does not remember making is the sign of a thief. */
+        /* Said again on its own: a token that its user does not remember making is the sign of a
+         * thief. */
         manage_put(&row.message, WIRE_F_REASON, "recent");
         return manage_row(op, &row.message);
 }

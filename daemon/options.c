@@ -24,12 +24,9 @@ static const struct {
         const char *name;
         bool takes_value;
 } known[OPTION_COUNT] = {
-        [STATE_DIR] = {"--state-dir", true},
-        [RUNTIME_DIR] = {"--runtime-dir", true},
-        [USER] = {"--user", true},
-        [GRANT_LIFE] = {"--grant-life", true},
-        [HELP] = {"--help", false},
-        [VERSION] = {"--version", false},
+        [STATE_DIR] = {"--state-dir", true}, [RUNTIME_DIR] = {"--runtime-dir", true},
+        [USER] = {"--user", true},           [GRANT_LIFE] = {"--grant-life", true},
+        [HELP] = {"--help", false},          [VERSION] = {"--version", false},
 };
 
 const char *options_help(void)
@@ -37,7 +34,8 @@ const char *options_help(void)
         return "usage: orgtokend [--state-dir DIR] [--runtime-dir DIR] [--user NAME]\n"
                "                 [--grant-life SECONDS|DURATION] [--help] [--version]\n"
                "\n"
-               "Decides about organisation tokens for pam_orgtoken(8), and keeps them. Normally started by\n"
+               "Decides about organisation tokens for pam_orgtoken(8), and keeps them. Normally "
+               "started by\n"
                "systemd, which passes its two sockets; by hand it makes them itself:\n"
                "\n"
                "  --state-dir DIR     store and host key (" ORGTOKEN_STATE_DIR ")\n"
@@ -90,16 +88,17 @@ static int take(struct options *o, enum option option, const char *value, char *
                 o->has_runtime_dir |= option == RUNTIME_DIR;
                 return 0;
         case USER:
+                /* By name only: a number would become whoever has it on this host. */
                 if (!name_is_user(view_of(value)))
                         return fail(error, size, "not a user's name", value);
                 o->user = value;
                 return 0;
         case GRANT_LIFE:
                 if (parse_grant_life(value, &o->grant_life) < 0)
-                        return fail(error, size,
-                                    "a grant lives seconds, or 30s 10m 2h, at most 8h", value);
+                        return fail(error, size, "a grant lives seconds, or 30s 10m 2h, at most 8h",
+                                    value);
                 return 0;
-        case HELP:    o->help = true; return 0;
+        case HELP: o->help = true; return 0;
         case VERSION: o->version = true; return 0;
         case OPTION_COUNT: break;
         }
@@ -129,6 +128,8 @@ int options_parse(int argc, char *const *argv, struct options *ret, char *error,
         bool seen[OPTION_COUNT] = {false};
         int r;
 
+        /* Not getopt_long(): it takes abbreviations, and a new option would change what an old unit
+         * means. */
         for (int i = 1; i < argc; i++) {
                 const char *argument = argv[i], *value;
                 enum option option = find(argument, &value);

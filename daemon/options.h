@@ -1,6 +1,6 @@
 /*
- * The daemon's command line (orgtokend(8)). Reads arguments and nothing else; what it gives back points into
- * them. Pure.
+ * The daemon's command line (orgtokend(8)). Reads arguments and nothing else; what it gives back
+ * points into them. Pure.
  */
 #pragma once
 

@@ -7,12 +7,15 @@
 #include "common/cleanup.h"
 #include "daemon/access.h"
 
+/* What the kernel keeps for a caller who does not read is counted as ours. */
+#define SEND_BUFFER (32 * 1024)
+
 enum peer_state {
-        PEER_READING = 1,   /* its request has not come yet */
-        PEER_DELAYED,       /* it has asked too much lately, and waits */
-        PEER_RUNNING,       /* the worker has it */
-        PEER_SENDING,       /* it has not read its answer yet */
-        PEER_AWAITING_ACK,  /* it has a new token and has not said so */
+        PEER_READING = 1,  /* its request has not come yet */
+        PEER_DELAYED,      /* it has asked too much lately, and waits */
+        PEER_RUNNING,      /* the worker has it */
+        PEER_SENDING,      /* it has not read its answer yet */
+        PEER_AWAITING_ACK, /* it has a new token and has not said so */
 };
 
 struct caller {
@@ -120,8 +123,8 @@ static int send_packet(int fd, const void *bytes, size_t len)
         return n < 0 ? -errno : 0;
 }
 
-/* One packet into the shared buffer: its length; 0 where the caller is gone, or sent what is no packet of
-   ours; -EAGAIN where nothing has come yet. */
+/* One packet into the shared buffer: its length; 0 where the caller is gone, or sent what is no
+   packet of ours; -EAGAIN where nothing has come yet. */
 static ssize_t receive(struct peer_set *set, int fd)
 {
         /* With MSG_TRUNC the length is the packet's own, so that a long one shows. */
@@ -165,8 +168,8 @@ static void finish_verification(struct peer_set *set, const struct verifier_afte
                 job_notes_touch(set->notes);
 }
 
-/* Answers the verification in the shared buffer and closes. The order is the point: answer, close, wipe, and
-   only then records and notes. */
+/* Answers the verification in the shared buffer and closes. The order is the point: answer, close,
+   wipe, and only then records and notes. */
 static void serve_verification(struct peer_set *set, const struct caller *caller, int *fd)
 {
         struct verifier_call call = {.uid = caller->uid, .pid = caller->pid};
@@ -309,7 +312,8 @@ static void take_request(struct peer *p)
         int r = wire_decode(set->buffer.bytes, set->buffer.len, &m);
         int64_t delay;
 
-        /* What cannot be decoded may come from an older or newer command: manage_run() tells it so. */
+        /* What cannot be decoded may come from an older or newer command: manage_run() tells it so.
+         */
         if (r == 0 && dispatch_request(DISPATCH_MANAGE, &m) != DISPATCH_MANAGER) {
                 r = -EPROTO;
         } else if (!set->backend->can_manage) {
@@ -416,6 +420,7 @@ static void admit(struct peer_set *set, enum dispatch_socket socket, const struc
                   int *fd)
 {
         struct peer *p = calloc(1, sizeof(*p));
+        int size = SEND_BUFFER;
 
         if (!p || quota_connect(set->quota, socket, caller->uid, (int64_t)now_usec(set)) < 0) {
                 free(p);
@@ -432,6 +437,9 @@ static void admit(struct peer_set *set, enum dispatch_socket socket, const struc
         if (set->first)
                 set->first->previous = p;
         set->first = p;
+        /* Only ever saves memory; without it there is as much as everybody gets. */
+        if (socket == DISPATCH_MANAGE)
+                (void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         read_request(p);
 }
 
@@ -456,8 +464,7 @@ int peer_accept(struct peer_set *set, enum dispatch_socket socket, int listener)
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
                 return accept_error(errno);
-        if (identify(fd, &caller) < 0 ||
-            (set->private_uid >= 0 && caller.uid != set->private_uid))
+        if (identify(fd, &caller) < 0 || (set->private_uid >= 0 && caller.uid != set->private_uid))
                 return 1;
         if (socket == DISPATCH_MANAGE) {
                 admit(set, socket, &caller, &fd);

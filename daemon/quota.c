@@ -6,7 +6,8 @@
 
 #include "common/cleanup.h"
 
-/* A request costs this many of a bucket's units, which grow by one a microsecond: no division, no rounding. */
+/* A request costs this many of a bucket's units, which grow by one a microsecond: no division, no
+ * rounding. */
 #define REQUEST_COST (INT64_C(1000000) / QUOTA_RATE)
 #define BUCKET_FULL  (REQUEST_COST * QUOTA_BURST)
 
@@ -73,8 +74,8 @@ static struct entry *find(struct quota *q, int64_t uid)
         return NULL;
 }
 
-/* Forgets whoever has no connection and a full bucket: one who comes back is treated the same as if he had
-   been remembered. */
+/* Forgets whoever has no connection and a full bucket: one who comes back is treated the same as if
+   he had been remembered. */
 static void forget_idle(struct quota *q, int64_t now)
 {
         for (unsigned i = 0; i < q->used;) {
@@ -110,6 +111,7 @@ int quota_connect(struct quota *q, enum dispatch_socket socket, int64_t uid, int
 
         if (quota_is_full(q))
                 return -EAGAIN;
+        /* Refused before anything is counted: a refusal leaves no trace to undo. */
         if (!is_exempt(q, uid)) {
                 if (q->ordinary >= q->ordinary_max)
                         return -EUSERS;

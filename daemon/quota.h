@@ -1,8 +1,9 @@
 /*
- * What one caller may take of the daemon (DESIGN: "The daemon"): connections at a time on each socket, and
- * requests a second on manage.sock. Owns a bounded table of the uids that have something to count. Uid 0, and
- * the owner of a daemon started by hand, are never refused for their own number; a part of all connections is
- * kept free for them. Time is passed in (microseconds, monotonic). Pure.
+ * What one caller may take of the daemon (DESIGN: "The daemon"): connections at a time on each
+ * socket, and requests a second on manage.sock. Owns a bounded table of the uids that have
+ * something to count. Uid 0, and the owner of a daemon started by hand, are never refused for their
+ * own number; a part of all connections is kept free for them. Time is passed in (microseconds,
+ * monotonic). Pure.
  */
 #pragma once
 
@@ -24,14 +25,14 @@ struct quota;
 int quota_new(unsigned total, int64_t private_uid, struct quota **ret);
 struct quota *quota_free(struct quota *q);
 
-/* Counts a connection in. 0; -EUSERS: this uid has its share; -EAGAIN: everybody has it, come back when
-   one has gone. */
+/* Counts a connection in. 0; -EUSERS: this uid has its share; -EAGAIN: everybody has it, come back
+   when one has gone. */
 int quota_connect(struct quota *q, enum dispatch_socket socket, int64_t uid, int64_t now);
 /* Counts one out that was counted in. */
 void quota_disconnect(struct quota *q, enum dispatch_socket socket, int64_t uid);
 
-/* Counts a request on manage.sock. How long it has to wait before it is run, in microseconds; 0: not
-   at all. Only for a uid that is connected. */
+/* Counts a request on manage.sock. How long it has to wait before it is run, in microseconds; 0:
+   not at all. Only for a uid that is connected. */
 int64_t quota_delay(struct quota *q, int64_t uid, int64_t now);
 
 /* All connections now. */

@@ -31,8 +31,8 @@ static int visit_binding(void *context, const struct record_account *binding)
 
         if (r < 0)
                 return r;
-        /* A seal says that the row is ours, not that it is the one that was asked for: an index that
-           was bent towards another account's row would get past it. */
+        /* A seal says that the row is ours, not that it is the one that was asked for: an index
+           that was bent towards another account's row would get past it. */
         if (!view_equal_str(walk->account, binding->name) || !limits_is_valid(&binding->services))
                 return -EBADMSG;
         walk->found.all++;
@@ -118,14 +118,16 @@ static int source_find_org(const struct sealed *s, const struct source *source,
                 r = sealed_find_org_by_name(s, source->name, &org);
         if (r < 0)
                 return r;
+        if (!view_is_empty(source->name) && !view_equal_str(source->name, org.name))
+                return -EBADMSG;
         if (org.deleted_at != 0)
                 return -ENOENT;
         *ret = org;
         return 0;
 }
 
-/* Without another look-up: names are unique among the orgs that exist, so a name that is not this org's
-   is another's or nobody's, and either is a conflict. */
+/* Without another look-up: names are unique among the orgs that exist, so a name that is not this
+   org's is another's or nobody's, and either is a conflict. */
 static bool source_agrees(const struct source *source, const struct record_org *org)
 {
         if (source->id != 0)
@@ -221,8 +223,9 @@ void resolve_end_by_policy(const struct record_token *token, const struct policy
                 end_no_later(end, add_seconds(token->created_at, policy->max_life), words->life);
         if (policy->max_unused != 0)
                 end_no_later(end, add_seconds(last_sign, policy->max_unused), words->unused);
-        /* A longest life bounds a token without expiry by itself. Where there is none, no moment can be
-           named from which it is over: it is over since it was made, and in any case by now. */
+        /* A longest life bounds a token without expiry by itself. Where there is none, no moment
+           can be named from which it is over: it is over since it was made, and in any case by
+           now. */
         if (!policy->never_ok && policy->max_life == 0 && token->expires_at == EXPIRY_NEVER)
                 end_no_later(end, token->created_at < now ? token->created_at : now, words->never);
 }

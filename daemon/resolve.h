@@ -1,7 +1,8 @@
 /*
- * What the decision is about: which org is meant, whose the account is, until when a token lives. Finds
- * facts and judges none of them; verdicts are made in verify.c alone. Reads sealed rows, writes nothing.
- * Errors are sealed.h's; every function that can fail leaves its outputs alone then.
+ * What the decision is about: which org is meant, whose the account is, until when a token lives.
+ * Finds facts and judges none of them; verdicts are made in verify.c alone. Reads sealed rows,
+ * writes nothing. Errors are sealed.h's; every function that can fail leaves its outputs alone
+ * then.
  */
 #pragma once
 
@@ -48,8 +49,7 @@ enum resolve_result {
 
 /* Which org. 0, *ret_result and, where one was found, *ret and by what it was first named. */
 int resolve_org(const struct sealed *s, const struct resolve_sources *sources,
-                enum resolve_result *ret_result, struct record_org *ret,
-                const char **ret_named_by);
+                enum resolve_result *ret_result, struct record_org *ret, const char **ret_named_by);
 
 /* When a token ends, and by which rule: the earliest of all that were applied. */
 struct resolve_end {
@@ -60,7 +60,8 @@ struct resolve_end {
 /* Expiry and earlier end of the row itself. */
 void resolve_end_of_row(const struct record_token *token, struct resolve_end *ret);
 
-/* The latest sign of life: creation, the stored last use, or a use noted and not stored yet (0: none). */
+/* The latest sign of life: creation, the stored last use, or a use noted and not stored yet (0:
+   none). */
 int resolve_last_sign(const struct sealed *s, const struct record_token *token, int64_t noted_use,
                       int64_t *ret);
 
@@ -75,8 +76,8 @@ void resolve_end_by_policy(const struct record_token *token, const struct policy
                            const struct resolve_words *words, int64_t last_sign, int64_t now,
                            struct resolve_end *end);
 
-/* The end of a token wherever it is used: its row's, the host's policy, and for a key its org's. key_org is
-   NULL for a PAT, and for a key whose org is gone. */
+/* The end of a token wherever it is used: its row's, the host's policy, and for a key its org's.
+   key_org is NULL for a PAT, and for a key whose org is gone. */
 int resolve_find_end(const struct sealed *s, const struct record_token *token,
                      const struct record_org *key_org, int64_t last_sign, int64_t now,
                      struct resolve_end *ret);

@@ -84,8 +84,8 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *d
                 r = peer_accept(&l->server->peers, l->socket, fd);
         if (r < 0)
                 back_off(l->server);
-        /* Verification goes first while there is little of it. As long as batches are full it takes turns with
-           all others, so that whoever floods it cannot keep root from revoking. */
+        /* Verification goes first while there is little of it. As long as batches are full it takes
+           turns with all others, so that whoever floods it cannot keep root from revoking. */
         if (l->socket == DISPATCH_VERIFY)
                 (void)sd_event_source_set_priority(source, r > 0 ? SD_EVENT_PRIORITY_NORMAL
                                                                  : PEER_PRIORITY_VERIFY);
@@ -182,13 +182,15 @@ static int on_drained(sd_event_source *source, uint64_t usec, void *data)
         return sd_event_exit(s->event, 0);
 }
 
-/* Stops taking connections; those behind the ones in hand stay in the sockets, which systemd keeps. */
+/* Stops taking connections; those behind the ones in hand stay in the sockets, which systemd keeps.
+ */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
         struct server *s = data;
 
         (void)source;
         (void)info;
+        /* Asked twice, or nothing in hand. */
         if (s->is_draining || !s->peers.first)
                 return sd_event_exit(s->event, 0);
         (void)sd_notify(0, "STOPPING=1");
@@ -245,12 +247,14 @@ static int add_sources(struct server *s, const struct listen_sockets *sockets)
         return r;
 }
 
-/* As many connections as there are descriptors for, so that running out of them is not how a flood ends. */
+/* As many connections as there are descriptors for, so that running out of them is not how a flood
+ * ends. */
 static unsigned connection_limit(void)
 {
         struct rlimit limit;
 
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= QUOTA_TOTAL + DESCRIPTORS_KEPT)
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+            limit.rlim_cur >= QUOTA_TOTAL + DESCRIPTORS_KEPT)
                 return QUOTA_TOTAL;
         return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
                                                      : (unsigned)limit.rlim_cur / 2;
@@ -302,6 +306,7 @@ int server_new(const struct options *options, const struct listen_sockets *socke
                 r = add_sources(s, sockets);
         if (r < 0)
                 return r;
+        /* Before READY=1, so that the first caller finds it open. */
         try_store(s);
         prune_grants(s);
         *ret = steal_ptr(s);
@@ -333,6 +338,7 @@ struct server *server_free(struct server *s)
 {
         if (!s)
                 return NULL;
+        /* There is no loop to end any more. */
         s->peers.on_end = NULL;
         finish_work(s);
         s->notes = job_notes_free(s->notes);

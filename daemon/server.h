@@ -1,7 +1,8 @@
 /*
- * The running daemon: the event loop, the two listeners, the timers, and the way from start to end. Takes
- * connections in small batches, verifications first, so that a flood on one socket starves neither the other nor
- * root. Owns everything that peers share. Signals come through the event loop; there is no handler.
+ * The running daemon: the event loop, the two listeners, the timers, and the way from start to end.
+ * Takes connections in small batches, verifications first, so that a flood on one socket starves
+ * neither the other nor root. Owns everything that peers share. Signals come through the event
+ * loop; there is no handler.
  */
 #pragma once
 
@@ -16,12 +17,12 @@
 
 struct server;
 
-/* sockets are borrowed, as are the texts of options. credentials_dir: $CREDENTIALS_DIRECTORY, or NULL.
-   private_uid: serve this uid only, and as root; -1: whoever can connect. SIGTERM and SIGINT must be blocked.
-   A store that cannot be opened is no error. 0 or negative errno. */
+/* sockets are borrowed, as are the texts of options. credentials_dir: $CREDENTIALS_DIRECTORY, or
+   NULL. private_uid: serve this uid only, and as root; -1: whoever can connect. SIGTERM and SIGINT
+   must be blocked. A store that cannot be opened is no error. 0 or negative errno. */
 int server_new(const struct options *options, const struct listen_sockets *sockets,
                const char *credentials_dir, int64_t private_uid, struct server **ret);
-/* Serves until SIGTERM or SIGINT; then what is in hand is finished, and what was noted is written. 0 or
-   negative errno. */
+/* Serves until SIGTERM or SIGINT; then what is in hand is finished, and what was noted is written.
+   0 or negative errno. */
 int server_run(struct server *s);
 struct server *server_free(struct server *s);

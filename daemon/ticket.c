@@ -11,8 +11,8 @@
 #define TICKET_TEXTS   5
 #define TICKET_MESSAGE (TICKET_HEAD + TICKET_TEXTS * (2 + WIRE_TEXT_MAX))
 
-/* What stands under the MAC: everything of fixed length first, then each text behind its length. False for
-   texts that no packet can carry. */
+/* What stands under the MAC: everything of fixed length first, then each text behind its length.
+   False for texts that no packet can carry. */
 static bool put_message(struct wirebuf_writer *w, int64_t token_id, int64_t when,
                         const struct verify_input *in, struct view org)
 {
@@ -74,8 +74,8 @@ int ticket_check(const struct keyhash *key, struct view ticket, const struct ver
                 return -EBADMSG;
         if (!secret_equal(mac, ticket.ptr + TICKET_HEAD, KEYHASH_LEN))
                 return -EBADMSG;
-        /* One from the future is over too: the clock went back, and how old it is nobody knows. Behind
-           the MAC both numbers are ours, so the difference does not overflow. */
+        /* One from the future is over too: the clock went back, and how old it is nobody knows.
+           Behind the MAC both numbers are ours, so the difference does not overflow. */
         if (when > now || now - when >= TICKET_SECONDS)
                 return -ETIME;
         *ret_token_id = token_id;

@@ -7,8 +7,9 @@
 
 #define USAGE_BUCKETS 2048
 
-/* A note in two chains: its bucket's, to be found, and the queue's, in the order in which the first note of
-   a token was made. A token in constant use keeps its place, so that it is written as soon as others. */
+/* A note in two chains: its bucket's, to be found, and the queue's, in the order in which the first
+   note of a token was made. A token in constant use keeps its place, so that it is written as soon
+   as others. */
 struct note {
         struct record_last_use use;
         int64_t since; /* when it began to wait */
@@ -47,8 +48,8 @@ struct usage *usage_free(struct usage *u)
         return NULL;
 }
 
-/* The link that points at this token's note, or the end of its bucket's chain. Ids are random, so the
-   buckets fill evenly, and nobody outside chooses them. */
+/* The link that points at this token's note, or the end of its bucket's chain. Ids are random, so
+   the buckets fill evenly, and nobody outside chooses them. */
 static struct note **find_link(struct usage *u, int64_t token_id)
 {
         struct note **link = &u->buckets[(uint64_t)token_id % USAGE_BUCKETS];

@@ -10,8 +10,8 @@
 #define BUFFER_START 1024
 #define BUFFER_MAX   (1024 * 1024) /* one entry with a very long list of words in it */
 
-/* One of the two questions, with a buffer that grows until the answer fits: 0 and *ret_found NULL where there
-   is no such entry. The entry points into *buffer, which the caller frees. */
+/* One of the two questions, with a buffer that grows until the answer fits: 0 and *ret_found NULL
+   where there is no such entry. The entry points into *buffer, which the caller frees. */
 static int ask(const char *name, uid_t uid, struct passwd *entry, struct passwd **ret_found,
                char **buffer)
 {
@@ -55,8 +55,8 @@ int userdb_by_uid(void *context, int64_t uid, char ret[static NAME_USER_MAX + 1]
         return view_copy(view_of(found->pw_name), ret, NAME_USER_MAX + 1) ? 0 : -ENOENT;
 }
 
-/* Has another name this uid? The first answer to the number tells it mostly; an alias that stands behind the
-   name in its file is only found by going through all of them. */
+/* Has another name this uid? The first answer to the number tells it mostly; an alias that stands
+   behind the name in its file is only found by going through all of them. */
 static int find_alias(const char *name, uid_t uid, bool *ret)
 {
         _cleanup_(freep) char *buffer = NULL;
@@ -85,7 +85,8 @@ int userdb_by_name(void *context, const char *name, struct manage_passwd *ret)
         if (r < 0)
                 return r;
         if (found) {
-                /* Databases that ignore case answer to more names than the one they hold: aliases too. */
+                /* Databases that ignore case answer to more names than the one they hold: aliases
+                 * too. */
                 r = find_alias(found->pw_name, found->pw_uid, &shared);
                 if (r < 0)
                         return r;

@@ -32,7 +32,8 @@ static bool is_root(const struct exchange *x)
         return uid == 0 || (x->v->private_uid >= 0 && uid == x->v->private_uid);
 }
 
-/* A source that is no numeric address is no source at all, here and in everything that is kept of it. */
+/* A source that is no numeric address is no source at all, here and in everything that is kept of
+   it. */
 static struct view numeric_source(const struct wire_message *request)
 {
         struct view source = wire_text(request, WIRE_F_SOURCE);
@@ -41,8 +42,8 @@ static struct view numeric_source(const struct wire_message *request)
         return cidr_parse_address(source, &address) == 0 ? source : VIEW_ABSENT;
 }
 
-/* Reads what all three verbs have in common. -EPROTO for a number outside its range: a role or a uid is not
-   cut down to what fits. */
+/* Reads what all three verbs have in common. -EPROTO for a number outside its range: a role or a
+   uid is not cut down to what fits. */
 static int read_input(struct exchange *x)
 {
         const struct wire_message *m = x->request;
@@ -69,7 +70,8 @@ static int read_input(struct exchange *x)
         return 0;
 }
 
-/* A use of a minute ago may not be in the store yet, and must keep the token from counting as unused. */
+/* A use of a minute ago may not be in the store yet, and must keep the token from counting as
+   unused. */
 static int64_t noted_use(const struct exchange *x, int64_t token_id)
 {
         struct record_last_use use;
@@ -98,7 +100,8 @@ static void add_grant(struct exchange *x)
                 return;
         (void)view_copy(x->in.source, grant.source, sizeof(grant.source));
         /* Never left empty for a key: that would stand for every account. */
-        if (out->kind == TOKEN_AK && !view_copy(x->in.account, grant.account, sizeof(grant.account)))
+        if (out->kind == TOKEN_AK &&
+            !view_copy(x->in.account, grant.account, sizeof(grant.account)))
                 return;
         /* Without memory there is no grant, and the session will be refused: the safe side. */
         x->after->write_grant = grant_add(x->v->grants, &grant, &x->after->grant) == 0;
@@ -119,6 +122,7 @@ static void note_use(struct exchange *x)
         (void)logsafe(x->in.service, use->service, sizeof(use->service));
 }
 
+/* VERIFY. Ticket, note and grant come behind the one condition that the verdict is "allow". */
 static int handle_verify(struct exchange *x)
 {
         struct verify_output *out = &x->texts->output;
@@ -148,6 +152,8 @@ static int refuse(struct exchange *x, enum verdict verdict, const char *reason)
         return 0;
 }
 
+/* ACCOUNT_CHECK. The ticket says which token it was and that the facts are the same; whether it is
+   still allowed is decided on the rows of this moment. */
 static int handle_account(struct exchange *x)
 {
         int64_t token_id;
@@ -162,7 +168,8 @@ static int handle_account(struct exchange *x)
         return verify_again(&x->v->sealed, token_id, &x->in, x->call->now, NULL, &x->texts->output);
 }
 
-/* Is this grant for the account, and for the org where one is named? 0 with its org; -ENOENT: no. */
+/* Is this grant for the account, and for the org where one is named? 0 with its org; -ENOENT: no.
+ */
 static int find_grant_org(const struct exchange *x, const struct record_grant *grant,
                           struct record_org *ret)
 {
@@ -177,7 +184,8 @@ static int find_grant_org(const struct exchange *x, const struct record_grant *g
         return named.ptr && !view_equal_str(named, ret->name) ? -ENOENT : 0;
 }
 
-/* The decision once more, on the grant's token. 0 with the outcome; -ENOENT: this grant is not for that. */
+/* The decision once more, on the grant's token. 0 with the outcome; -ENOENT: this grant is not for
+   that. */
 static int judge_grant(const struct exchange *x, const struct record_grant *grant,
                        struct verify_output *ret)
 {
@@ -200,9 +208,11 @@ static int judge_grant(const struct exchange *x, const struct record_grant *gran
 /* Is this the end of the token itself, for whatever account? */
 static bool is_for_good(enum verdict verdict)
 {
-        return verdict == VERDICT_UNKNOWN || verdict == VERDICT_REVOKED || verdict == VERDICT_EXPIRED;
+        return verdict == VERDICT_UNKNOWN || verdict == VERDICT_REVOKED ||
+               verdict == VERDICT_EXPIRED;
 }
 
+/* Grants end with their token: what is over for good is not met again at the next session. */
 static void drop_grant(struct exchange *x, const struct record_grant *grant)
 {
         grant_drop(x->v->grants, grant);
@@ -212,8 +222,8 @@ static void drop_grant(struct exchange *x, const struct record_grant *grant)
 
 static void renew_grant(struct exchange *x, const struct record_grant *grant)
 {
-        /* One place for a grant to be written: what was dropped on the way is dropped again when it is
-           met after a restart. */
+        /* One place for a grant to be written: what was dropped on the way is dropped again when it
+           is met after a restart. */
         x->after->drop_grant = false;
         x->after->write_grant =
                 grant_renew(x->v->grants, grant, x->call->now, &x->after->grant) == 0;
@@ -249,6 +259,8 @@ static int search_grants(struct exchange *x)
         return refuse(x, VERDICT_ACCOUNT_DENIED, reason);
 }
 
+/* SESSION_CHECK: the answer is "not ours", or that of a grant. Whether the account is guarded is
+   found out with its seals checked: a row that was changed must not read as "not ours". */
 static int handle_session(struct exchange *x)
 {
         struct resolve_bindings bindings;
@@ -283,7 +295,8 @@ static int handle_verb(struct exchange *x)
         return -EPROTO;
 }
 
-/* One state of the store for all of a decision's look-ups: a change falls before it or behind it. */
+/* One state of the store for all of a decision's look-ups: a change falls before it or behind it.
+ */
 static int handle_consistently(struct exchange *x)
 {
         int r = store_read_begin(x->v->sealed.reader);
@@ -328,8 +341,8 @@ static void put_answer(const struct exchange *x, struct wire_message *reply)
                 reply->magic = WIRE_VERDICT;
 }
 
-/* Copies a text for the record. People paste tokens at the user-name prompt, and no more of one than its key
-   id may stay behind; what is too long is cut in the way that shows. */
+/* Copies a text for the record. People paste tokens at the user-name prompt, and no more of one
+   than its key id may stay behind; what is too long is cut in the way that shows. */
 static void keep_text(struct view text, char *to, size_t size)
 {
         if (text.ptr && (token_is_shaped(text) || !view_copy(text, to, size)))
@@ -352,10 +365,8 @@ static void after_init(struct verifier_after *after, const struct verifier_call 
                 {WIRE_F_TTY, after->tty, sizeof(after->tty)},
         };
 
-        *after = (struct verifier_after){.audit = true,
-                                         .verb = request->verb,
-                                         .uid = call->uid,
-                                         .pid = call->pid};
+        *after = (struct verifier_after){
+                .audit = true, .verb = request->verb, .uid = call->uid, .pid = call->pid};
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 keep_text(wire_text(request, texts[i].field), texts[i].to, texts[i].size);
         wire_reference(request->nonce, after->reference);
@@ -452,7 +463,8 @@ static void make_message(const struct verifier_after *a, char line[static MESSAG
         if (a->error < 0)
                 append(line, MESSAGE_SIZE, ": %s", error_to_string(a->error));
         else if (!allowed)
-                append(line, MESSAGE_SIZE, ": %s, %s", verdict_to_string(out->verdict), out->reason);
+                append(line, MESSAGE_SIZE, ": %s, %s", verdict_to_string(out->verdict),
+                       out->reason);
         append_place(a, line, MESSAGE_SIZE);
 }
 
@@ -463,7 +475,8 @@ static void write_record(const struct verifier_after *a)
 
         make_message(a, line);
         audit_write(&(struct audit_record){
-                .message_id = a->verb == WIRE_V_SESSION_CHECK ? AUDIT_ID_SESSION : AUDIT_ID_DECISION,
+                .message_id =
+                        a->verb == WIRE_V_SESSION_CHECK ? AUDIT_ID_SESSION : AUDIT_ID_DECISION,
                 .priority = a->error < 0 ? LOG_WARNING : LOG_NOTICE,
                 .message = view_of(line),
                 .key_id = text_or_absent(out->key_id),

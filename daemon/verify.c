@@ -85,7 +85,8 @@ static void set_ended(struct decision *d, int64_t at, const char *reason)
         (void)snprintf(d->out.ended_reason, sizeof(d->out.ended_reason), "%s", reason);
 }
 
-/* `revoked`: for good, or rotated out with its overlap over. */
+/* `revoked`: for good, or rotated out with its overlap over. That it was revoked is the mac's word;
+   when and why are the row's own, told and not relied on. */
 static int step_ended(struct decision *d)
 {
         const struct record_token *t = &d->token;
@@ -106,7 +107,8 @@ static int step_ended(struct decision *d)
         return 0;
 }
 
-/* Loads whose token it is. A row that is not there decides nothing yet: its verdict is further down. */
+/* Loads whose token it is: from here on a record can name the user, and a key's org has its say in
+   the expiry. A row that is not there decides nothing yet: its verdict is further down. */
 static int step_owner(struct decision *d)
 {
         int r = is_key(d) ? sealed_find_org(d->s, d->token.owner, &d->key_org)
@@ -122,7 +124,8 @@ static int step_owner(struct decision *d)
         return 0;
 }
 
-/* `expired`: its own expiry, the host's policy, and for a key its org's. */
+/* `expired`: its own expiry, the host's policy, and for a key its org's. A PAT is not any org's to
+   end, so what an org's policy says of it comes last, as a limit (step_org_policy). */
 static int step_expired(struct decision *d)
 {
         const struct record_org *org = is_key(d) && d->has_owner ? &d->key_org : NULL;
@@ -154,13 +157,13 @@ static int found_org(struct decision *d, const char *named_by)
         return 0;
 }
 
-/* `org-required` and `org-mismatch`. */
+/* `org-required` and `org-mismatch`. The account's bindings come first, since one of them may name
+   the org; a key always has its own, so it never gets `org-required`. */
 static int step_org(struct decision *d)
 {
         const struct verify_input *in = d->in;
-        struct resolve_sources sources = {.suffix = d->suffix,
-                                          .option = in->org_option,
-                                          .answer = in->org_answer};
+        struct resolve_sources sources = {
+                .suffix = d->suffix, .option = in->org_option, .answer = in->org_answer};
         enum resolve_result result;
         const char *named_by;
         int r = resolve_find_bindings(d->s, in->account, in->service, &d->bindings);
@@ -188,8 +191,8 @@ static int step_org(struct decision *d)
                       "the organisation named does not exist");
 }
 
-/* Is the account the user's own? A guarded one is nobody's: management refuses to make such a pair, and
-   should there be one all the same, only the binding counts, which asks no less of anybody. */
+/* Is the account the user's own? A guarded one is nobody's: management refuses to make such a pair,
+   and should there be one all the same, only the binding counts, which asks no less of anybody. */
 static int find_own(struct decision *d)
 {
         bool guarded;
@@ -204,7 +207,8 @@ static int find_own(struct decision *d)
         return 0;
 }
 
-/* Is the account bound to the org for this service? */
+/* Is the account bound to the org for this service? Looked up by the org that was found and not
+   taken from the walk over the bindings, which may have met several. */
 static int find_binding(struct decision *d)
 {
         int r;
@@ -218,6 +222,8 @@ static int find_binding(struct decision *d)
         return 0;
 }
 
+/* A key is nobody's, and a role is somebody's: where one is asked for, by the stack or by the
+   account, no key will do, however much its org may. */
 static int judge_key_roles(struct decision *d)
 {
         if (d->in->role != ROLE_NONE)
@@ -242,6 +248,8 @@ static enum role needed_role(const struct decision *d)
         return need;
 }
 
+/* A seal says that a row is ours and not that it is the one that was asked for: by an index that
+   was bent, another member's row could come back, and so its keys are compared. */
 static int judge_membership(struct decision *d)
 {
         struct record_member member;
@@ -253,19 +261,24 @@ static int judge_membership(struct decision *d)
         if (r == -ENOENT)
                 return refuse(d, VERDICT_NOT_MEMBER, "not-a-member", "%s is no member of %s",
                               SAFE(view_of(d->user.name)), d->org.name);
+        if (member.org_id != d->org.id || member.user_id != d->user.id)
+                return -EBADMSG;
         if (member.role < need)
-                return refuse(d, VERDICT_NOT_MEMBER, "role-too-low", "%s is %s of %s, and %s is needed",
-                              SAFE(view_of(d->user.name)), role_to_string(member.role), d->org.name,
-                              role_to_string(need));
+                return refuse(d, VERDICT_NOT_MEMBER, "role-too-low",
+                              "%s is %s of %s, and %s is needed", SAFE(view_of(d->user.name)),
+                              role_to_string(member.role), d->org.name, role_to_string(need));
         explain(d, "%s is %s of %s", SAFE(view_of(d->user.name)), role_to_string(member.role),
                 d->org.name);
         return 0;
 }
 
+/* A user who is suspended or gone is a member of nothing. His uid is not compared: at a login there
+   is nothing to compare it with, and management did so when the token was made. */
 static int judge_user(struct decision *d)
 {
         if (!d->has_owner || d->user.removed_at != 0)
-                return refuse(d, VERDICT_NOT_MEMBER, "user-removed", "the token's user was removed");
+                return refuse(d, VERDICT_NOT_MEMBER, "user-removed",
+                              "the token's user was removed");
         if (d->user.suspended)
                 return refuse(d, VERDICT_NOT_MEMBER, "user-suspended", "the user %s is suspended",
                               SAFE(view_of(d->user.name)));
@@ -288,9 +301,10 @@ static int step_member(struct decision *d)
         return is_key(d) ? judge_key_roles(d) : judge_user(d);
 }
 
-/* Does the application name somebody as acting who is not the token's user? Also for one's own account:
-   bob may not become alice in su by a token of alice's that he got hold of. One that equals the account is
-   what dovecot and vsftpd set for want of an actor. A key is nobody's, so there is nothing to compare. */
+/* Does the application name somebody as acting who is not the token's user? Also for one's own
+   account: bob may not become alice in su by a token of alice's that he got hold of. One that
+   equals the account is what dovecot and vsftpd set for want of an actor. A key is nobody's, so
+   there is nothing to compare. */
 static bool is_wrong_actor(const struct decision *d)
 {
         struct view actor = d->in->actor;
@@ -299,7 +313,8 @@ static bool is_wrong_actor(const struct decision *d)
                !view_equal_str(actor, d->user.name);
 }
 
-/* `account-denied`. */
+/* `account-denied`. The user's own account asks for nothing more than the membership; any other has
+   to be bound. */
 static int step_account(struct decision *d)
 {
         const struct verify_input *in = d->in;
@@ -323,7 +338,8 @@ static int step_account(struct decision *d)
         return 0;
 }
 
-/* The token's own limits. */
+/* `limited`: the token's own limits. Behind everything else, so that the answer does not tell what
+   a token could do elsewhere. A source limit with no numeric address refuses (limits_allow). */
 static int step_limits(struct decision *d)
 {
         const struct record_limits *l = &d->token.limits;
@@ -340,8 +356,8 @@ static int step_limits(struct decision *d)
         return 0;
 }
 
-/* The org's policy on a PAT. It ends the token there and nowhere else, so it is a limit and no expiry. For
-   a key it was applied with the expiry, and once more changes nothing. */
+/* The org's policy on a PAT. It ends the token there and nowhere else, so it is a limit and no
+   expiry. For a key it was applied with the expiry, and once more changes nothing. */
 static int step_org_policy(struct decision *d)
 {
         char when[EXPIRY_TEXT_SIZE];
@@ -357,8 +373,8 @@ static int step_org_policy(struct decision *d)
         return 0;
 }
 
-/* The rules in the order of the verdicts: the first that refuses is the answer. A negative result is no
-   answer at all. */
+/* The rules in the order of the verdicts: the first that refuses is the answer. A negative result
+   is no answer at all. */
 static int decide(struct decision *d)
 {
         static int (*const steps[])(struct decision *) = {
@@ -388,6 +404,7 @@ static void decision_init(struct decision *d, const struct sealed *s, const stru
         d->out.expires_at = EXPIRY_NEVER;
 }
 
+/* The id is told with as many characters as make it unique, and only once the secret was right. */
 static int set_key_id(struct decision *d)
 {
         unsigned shown;
@@ -416,8 +433,8 @@ static int decide_judged(struct decision *d, enum sealed_token_state state)
         return decide(d);
 }
 
-/* Finds the row of an id, or puts in its place one that no secret fits, so that an id that is known and one
-   that is not cost the same work. */
+/* Finds the row of an id, or puts in its place one that no secret fits, so that an id that is known
+   and one that is not cost the same work. */
 static int find_row(struct decision *d, enum token_kind kind, int64_t id, bool *ret_found)
 {
         int r = store_find_token(d->s->reader, id, &d->token);
@@ -428,7 +445,6 @@ static int find_row(struct decision *d, enum token_kind kind, int64_t id, bool *
         if (r == -ENOENT)
                 d->token = (struct record_token){.id = id,
                                                  .kind = kind,
-                                                 .has_proof = true,
                                                  .expires_at = EXPIRY_NEVER,
                                                  .ends_at = EXPIRY_NEVER,
                                                  .key_fingerprint = d->s->fingerprint,
@@ -436,15 +452,17 @@ static int find_row(struct decision *d, enum token_kind kind, int64_t id, bool *
         return 0;
 }
 
+/* What only a token in hand is asked: is there such a row, and is this its secret? */
 static int decide_presented(struct decision *d, const struct token *token)
 {
         enum sealed_token_state state;
-        bool found;
+        bool found = false;
         int r;
 
         d->suffix = token->org;
         d->out.kind = token->kind;
-        /* For the log, of a token that may be no token here: the id is public, and so is its kind. */
+        /* For the log, of a token that may be no token here: the id is public, and so is its kind.
+         */
         token_key_id(token->kind, token->id, TOKEN_KEY_ID_MIN, d->out.key_id);
         r = find_row(d, token->kind, token->id, &found);
         if (r < 0)
@@ -454,7 +472,8 @@ static int decide_presented(struct decision *d, const struct token *token)
                 return r;
         if (!found)
                 return refuse(d, VERDICT_UNKNOWN, "no-such-id", "there is no token of this id");
-        /* The secret goes with one kind: the same characters behind the other prefix are no token. */
+        /* The secret goes with one kind: the same characters behind the other prefix are no token.
+         */
         if (d->token.kind != token->kind)
                 return refuse(d, VERDICT_UNKNOWN, "wrong-kind",
                               "the token of this id is of the other kind");
@@ -481,8 +500,8 @@ int verify_token(const struct sealed *s, const struct verify_input *in, int64_t 
         return 0;
 }
 
-int verify_again(const struct sealed *s, int64_t token_id, const struct verify_input *in, int64_t now,
-                 struct verify_trace *trace, struct verify_output *ret)
+int verify_again(const struct sealed *s, int64_t token_id, const struct verify_input *in,
+                 int64_t now, struct verify_trace *trace, struct verify_output *ret)
 {
         enum sealed_token_state state;
         struct decision d;

@@ -69,6 +69,7 @@ static void *run_jobs(void *data)
                         (void)pthread_cond_wait(&w->wake, &w->lock);
                         continue;
                 }
+                /* Unlocked, or submitting would wait for an fsync after all. */
                 (void)pthread_mutex_unlock(&w->lock);
                 job->run(job->data);
                 (void)pthread_mutex_lock(&w->lock);
@@ -90,6 +91,7 @@ static void finish_jobs(struct worker *w)
                 (void)pthread_mutex_unlock(&w->lock);
                 if (!job)
                         return;
+                /* Before it, so that `done` sees a worker that is idle if it is. */
                 w->pending--;
                 /* Last: `done` may free the job. */
                 job->done(job->data);
@@ -135,6 +137,7 @@ int worker_new(sd_event *event, struct worker **ret)
 static void stop_thread(struct worker *w)
 {
         (void)pthread_mutex_lock(&w->lock);
+        /* Seen only when nothing waits any more: what was submitted is run. */
         w->stop = true;
         (void)pthread_cond_signal(&w->wake);
         (void)pthread_mutex_unlock(&w->lock);
@@ -151,7 +154,8 @@ struct worker *worker_free(struct worker *w)
         if (w->started)
                 stop_thread(w);
         finish_jobs(w);
-        /* What the last `done`s submitted: there is no other thread any more, so it may run here. */
+        /* What the last `done`s submitted: there is no other thread any more, so it may run here.
+         */
         while ((job = queue_take(&w->waiting))) {
                 job->run(job->data);
                 w->pending--;

@@ -1,0 +1,1 @@
+dist_man_MANS = %D%/orgtoken.1 %D%/orgtokend.8 %D%/pam_orgtoken.8

@@ -10,6 +10,12 @@ EXTRA_DIST += %D%/fuzz %D%/system %D%/support/host.sh %D%/support/tap.sh
 if HAVE_CMOCKA
 test_programs = \
   %D%/unit/test_cidr \
+  %D%/unit/test_cli_args \
+  %D%/unit/test_cli_json \
+  %D%/unit/test_cli_scanner \
+  %D%/unit/test_cli_session \
+  %D%/unit/test_cli_table \
+  %D%/unit/test_cli_timewords \
   %D%/unit/test_client \
   %D%/unit/test_client_process \
   %D%/unit/test_expiry \
@@ -39,16 +45,26 @@ test_programs = \
   %D%/daemon/test_grant \
   %D%/daemon/test_keyhash \
   %D%/daemon/test_limits \
+  %D%/daemon/test_manage_failure \
+  %D%/daemon/test_manage_list \
+  %D%/daemon/test_manage_model \
   %D%/daemon/test_manage_org \
   %D%/daemon/test_manage_roles \
+  %D%/daemon/test_manage_token \
   %D%/daemon/test_options \
+  %D%/daemon/test_peer \
   %D%/daemon/test_quota \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
+  %D%/daemon/test_store \
+  %D%/daemon/test_store_open \
   %D%/daemon/test_ticket \
   %D%/daemon/test_usage \
   %D%/daemon/test_verifier \
+  %D%/daemon/test_verifier_session \
   %D%/daemon/test_verify \
+  %D%/daemon/test_verify_ends \
+  %D%/daemon/test_verify_rows \
   %D%/daemon/test_verify_table \
   %D%/daemon/test_worker
 check_PROGRAMS += $(test_programs)
@@ -69,6 +85,12 @@ cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA
 %C%_pam_test_request_LDADD = $(pam_ldadd)
 %C%_pam_test_session_LDADD = $(pam_ldadd)
 %C%_pam_test_stack_LDADD = $(pam_ldadd)
+%C%_unit_test_cli_args_LDADD = $(cli_ldadd)
+%C%_unit_test_cli_json_LDADD = $(cli_ldadd)
+%C%_unit_test_cli_scanner_LDADD = $(cli_ldadd)
+%C%_unit_test_cli_session_LDADD = $(cli_ldadd)
+%C%_unit_test_cli_table_LDADD = $(cli_ldadd)
+%C%_unit_test_cli_timewords_LDADD = $(cli_ldadd)
 %C%_unit_test_client_LDADD = $(cli_ldadd)
 %C%_unit_test_client_process_LDADD = $(cli_ldadd)
 
@@ -77,11 +99,16 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/daemon_fixture.c \
   %D%/support/fake_daemon.c \
   %D%/support/manage_fixture.c \
+  %D%/support/manage_model.c \
   %D%/support/pam_harness.c \
   %D%/support/store_fixture.c \
+  %D%/bench/bench.h \
+  %D%/daemon/verifier_scene.h \
+  %D%/daemon/verify_scene.h \
   %D%/support/daemon_fixture.h \
   %D%/support/fake_daemon.h \
   %D%/support/manage_fixture.h \
+  %D%/support/manage_model.h \
   %D%/support/memory_store.h \
   %D%/support/pam_harness.h \
   %D%/support/store_fixture.h \
@@ -95,7 +122,10 @@ check_LTLIBRARIES += %D%/support/libmemory.la
 %C%_support_libmemory_la_SOURCES = %D%/support/memory_store.c %D%/support/world.c 
 memory_ldadd = %D%/support/libmemory.la $(LDADD)
 tests_daemon_test_verifier_LDADD = $(memory_ldadd)
+tests_daemon_test_verifier_session_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_LDADD = $(memory_ldadd)
+tests_daemon_test_verify_ends_LDADD = $(memory_ldadd)
+tests_daemon_test_verify_rows_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.

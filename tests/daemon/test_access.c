@@ -1,4 +1,5 @@
-/* The table of verb and role, cell by cell: a second copy of SECURITY.md section 1, written as words. */
+/* The table of verb and role, cell by cell: a second copy of SECURITY.md section 1, written as
+ * words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,48 +13,27 @@
 
 /* r root, a admin, m member, o owner, c any caller. */
 static const char *const who[WIRE_VERB_COUNT] = {
-        [WIRE_V_VERIFY] = "",
-        [WIRE_V_ACCOUNT_CHECK] = "",
-        [WIRE_V_SESSION_CHECK] = "",
-        [WIRE_V_ACK] = "rc",
-        [WIRE_V_STATUS] = "rc",
-        [WIRE_V_WHOAMI] = "rc",
-        [WIRE_V_CHECK] = "roa",
-        [WIRE_V_ORG_CREATE] = "r",
-        [WIRE_V_ORG_LIST] = "ram",
-        [WIRE_V_ORG_SHOW] = "ram",
-        [WIRE_V_ORG_DELETE] = "r",
-        [WIRE_V_ORG_SET] = "r",
-        [WIRE_V_ORG_SUSPEND] = "r",
-        [WIRE_V_ORG_RESUME] = "r",
-        [WIRE_V_USER_LIST] = "r",
-        [WIRE_V_USER_SUSPEND] = "r",
-        [WIRE_V_USER_RESUME] = "r",
-        [WIRE_V_USER_REASSIGN] = "r",
-        [WIRE_V_USER_REMOVE] = "r",
-        [WIRE_V_MEMBER_ADD] = "ra",
-        [WIRE_V_MEMBER_SET] = "ra",
-        [WIRE_V_MEMBER_REMOVE] = "ra",
-        [WIRE_V_MEMBER_LIST] = "ram",
-        [WIRE_V_ACCOUNT_BIND] = "r",
-        [WIRE_V_ACCOUNT_UNBIND] = "r",
-        [WIRE_V_ACCOUNT_RELEASE] = "r",
-        [WIRE_V_ACCOUNT_LIST] = "ram",
-        [WIRE_V_KEY_CREATE] = "ra",
-        [WIRE_V_KEY_LIST] = "ra",
-        [WIRE_V_KEY_REVOKE] = "ra",
-        [WIRE_V_PAT_CREATE] = "ro",
-        [WIRE_V_PAT_LIST] = "ro",
-        [WIRE_V_PAT_RENAME] = "ro",
-        [WIRE_V_PAT_REVOKE] = "ro",
-        [WIRE_V_ROTATE] = "roa",
-        [WIRE_V_REVOKE_ALL] = "r",
-        [WIRE_V_HOST_SHOW] = "r",
-        [WIRE_V_HOST_SET] = "r",
-        [WIRE_V_CLOCK_RESET] = "r",
-        [WIRE_V_BACKUP] = "r",
-        [WIRE_V_GUARDED_LIST] = "r",
-        [WIRE_V_REVOKE_TOKEN] = "r",
+        [WIRE_V_VERIFY] = "",          [WIRE_V_ACCOUNT_CHECK] = "",
+        [WIRE_V_SESSION_CHECK] = "",   [WIRE_V_ACK] = "rc",
+        [WIRE_V_STATUS] = "rc",        [WIRE_V_WHOAMI] = "rc",
+        [WIRE_V_CHECK] = "roa",        [WIRE_V_ORG_CREATE] = "r",
+        [WIRE_V_ORG_LIST] = "ram",     [WIRE_V_ORG_SHOW] = "ram",
+        [WIRE_V_ORG_DELETE] = "r",     [WIRE_V_ORG_SET] = "r",
+        [WIRE_V_ORG_SUSPEND] = "r",    [WIRE_V_ORG_RESUME] = "r",
+        [WIRE_V_USER_LIST] = "r",      [WIRE_V_USER_SUSPEND] = "r",
+        [WIRE_V_USER_RESUME] = "r",    [WIRE_V_USER_REASSIGN] = "r",
+        [WIRE_V_USER_REMOVE] = "r",    [WIRE_V_MEMBER_ADD] = "ra",
+        [WIRE_V_MEMBER_SET] = "ra",    [WIRE_V_MEMBER_REMOVE] = "ra",
+        [WIRE_V_MEMBER_LIST] = "ram",  [WIRE_V_ACCOUNT_BIND] = "r",
+        [WIRE_V_ACCOUNT_UNBIND] = "r", [WIRE_V_ACCOUNT_RELEASE] = "r",
+        [WIRE_V_ACCOUNT_LIST] = "ram", [WIRE_V_KEY_CREATE] = "ra",
+        [WIRE_V_KEY_LIST] = "ra",      [WIRE_V_KEY_REVOKE] = "ra",
+        [WIRE_V_PAT_CREATE] = "ro",    [WIRE_V_PAT_LIST] = "ro",
+        [WIRE_V_PAT_RENAME] = "ro",    [WIRE_V_PAT_REVOKE] = "ro",
+        [WIRE_V_ROTATE] = "roa",       [WIRE_V_REVOKE_ALL] = "r",
+        [WIRE_V_HOST_SHOW] = "r",      [WIRE_V_HOST_SET] = "r",
+        [WIRE_V_CLOCK_RESET] = "r",    [WIRE_V_BACKUP] = "r",
+        [WIRE_V_GUARDED_LIST] = "r",   [WIRE_V_REVOKE_TOKEN] = "r",
 };
 
 static const struct {
@@ -110,7 +90,8 @@ static void test_no_verb(void **state)
 
 static void test_nobody(void **state)
 {
-        static const int64_t nobody[] = {-1, -2, INT64_MIN, 65534, 4294967295, 4294967296, INT64_MAX};
+        static const int64_t nobody[] = {-1,         -2,         INT64_MIN, 65534,
+                                         4294967295, 4294967296, INT64_MAX};
         static const int64_t somebody[] = {0, 1, 999, 1000, 65533, 65535, 4294967294};
 
         (void)state;

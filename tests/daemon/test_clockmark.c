@@ -164,8 +164,8 @@ static void test_stored_mark(void **state)
 
 static void test_extreme_clocks(void **state)
 {
-        static const int64_t reals[] = {INT64_MIN, -1,        0, 1, INT64_C(2147483648),
-                                        INT64_MAX, EXPIRY_MAX};
+        static const int64_t reals[] = {INT64_MIN,           -1,        0,         1,
+                                        INT64_C(2147483648), INT64_MAX, EXPIRY_MAX};
 
         (void)state;
         for (size_t i = 0; i < sizeof(reals) / sizeof(reals[0]); i++) {

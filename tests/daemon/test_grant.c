@@ -87,9 +87,9 @@ static void test_found_by_actor_and_uid(void **state)
 static void test_keyed_by_all_five(void **state)
 {
         const struct record_grant some[] = {
-                make("alice", 1000, 1, 5, "", NOW),  make("bob", 1000, 1, 5, "", NOW),
-                make("alice", 1001, 1, 5, "", NOW),  make("alice", 1000, 2, 5, "", NOW),
-                make("alice", 1000, 1, 6, "", NOW),  make("alice", 1000, 1, 5, "dba", NOW),
+                make("alice", 1000, 1, 5, "", NOW), make("bob", 1000, 1, 5, "", NOW),
+                make("alice", 1001, 1, 5, "", NOW), make("alice", 1000, 2, 5, "", NOW),
+                make("alice", 1000, 1, 6, "", NOW), make("alice", 1000, 1, 5, "dba", NOW),
                 make("alice", 1000, 1, 5, "", NOW),
         };
 

@@ -1,5 +1,6 @@
-/* What fails around the verbs: packets that are none, a store that is damaged, locked or cannot be written, a
-   user database that does not answer, a random source that repeats itself. Nothing is ever half done. */
+/* What fails around the verbs: packets that are none, a store that is damaged, locked or cannot be
+   written, a user database that does not answer, a random source that repeats itself. Nothing is
+   ever half done. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -278,7 +279,8 @@ static void test_pasted_token(void **state)
                         set_text(f, WIRE_F_ORG, "acme");
                 if (cases[i].verb == WIRE_V_MEMBER_SET)
                         set_number(f, WIRE_F_ROLE, ROLE_ADMIN);
-                if (cases[i].field == WIRE_F_LIMIT_SERVICE || cases[i].field == WIRE_F_LIMIT_ACCOUNT)
+                if (cases[i].field == WIRE_F_LIMIT_SERVICE ||
+                    cases[i].field == WIRE_F_LIMIT_ACCOUNT)
                         set_list(f, cases[i].field, text);
                 else
                         set_text(f, cases[i].field, text);
@@ -332,10 +334,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_reasons), TEST(test_bad_packets),    TEST(test_other_socket),
-                TEST(test_user_database),       TEST(test_read_only),      TEST(test_tampered_rows),
-                TEST(test_tampered_token),      TEST(test_same_ids),       TEST(test_messages),
-                TEST(test_pasted_token),        TEST(test_backup),         TEST(test_clock_reset),
+                cmocka_unit_test(test_reasons), TEST(test_bad_packets), TEST(test_other_socket),
+                TEST(test_user_database),       TEST(test_read_only),   TEST(test_tampered_rows),
+                TEST(test_tampered_token),      TEST(test_same_ids),    TEST(test_messages),
+                TEST(test_pasted_token),        TEST(test_backup),      TEST(test_clock_reset),
         };
 
         return cmocka_run_group_tests_name("manage-failure", tests, NULL, NULL);

@@ -225,14 +225,29 @@ static int64_t metric(struct manage_fixture *f, const char *name)
 
 static void test_status(void **state)
 {
-        static const char *const everybodys[] = {
-                "store_revision", "uptime_seconds", "verifications_allow", "verifications_unknown",
-                "verifications_org_required", "verifications_unavailable", "policy_self_service",
-                "policy_max_life_seconds"};
-        static const char *const roots[] = {"orgs", "users", "members", "accounts", "keys_live",
-                                            "keys_expired", "keys_revoked", "pats_live", "pats_expired",
-                                            "pats_revoked", "store_bytes", "pending_uses",
-                                            "oldest_pending_use_seconds", "connections", "grants"};
+        static const char *const everybodys[] = {"store_revision",
+                                                 "uptime_seconds",
+                                                 "verifications_allow",
+                                                 "verifications_unknown",
+                                                 "verifications_org_required",
+                                                 "verifications_unavailable",
+                                                 "policy_self_service",
+                                                 "policy_max_life_seconds"};
+        static const char *const roots[] = {"orgs",
+                                            "users",
+                                            "members",
+                                            "accounts",
+                                            "keys_live",
+                                            "keys_expired",
+                                            "keys_revoked",
+                                            "pats_live",
+                                            "pats_expired",
+                                            "pats_revoked",
+                                            "store_bytes",
+                                            "pending_uses",
+                                            "oldest_pending_use_seconds",
+                                            "connections",
+                                            "grants"};
         struct manage_fixture *f = *state;
         char id[TOKEN_KEY_ID_SIZE];
 

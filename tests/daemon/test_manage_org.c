@@ -72,10 +72,20 @@ static void test_org_create(void **state)
 
 static void test_org_names(void **state)
 {
-        static const char *const bad[] = {"A", "1a", "a-", "-a", "a_b", "a b", "acm\xc3\xa9",
-                                          "aaaaaaaaaabbbbbbbbbbccccccccccddd", "\xff\xfe", "a.b", "*"};
-        static const enum wire_verb verbs[] = {WIRE_V_ORG_CREATE, WIRE_V_ORG_SHOW, WIRE_V_ORG_DELETE,
-                                               WIRE_V_KEY_LIST, WIRE_V_MEMBER_LIST};
+        static const char *const bad[] = {"A",
+                                          "1a",
+                                          "a-",
+                                          "-a",
+                                          "a_b",
+                                          "a b",
+                                          "acm\xc3\xa9",
+                                          "aaaaaaaaaabbbbbbbbbbccccccccccddd",
+                                          "\xff\xfe",
+                                          "a.b",
+                                          "*"};
+        static const enum wire_verb verbs[] = {WIRE_V_ORG_CREATE, WIRE_V_ORG_SHOW,
+                                               WIRE_V_ORG_DELETE, WIRE_V_KEY_LIST,
+                                               WIRE_V_MEMBER_LIST};
         struct manage_fixture *f = *state;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -139,9 +149,12 @@ static void test_policy_values(void **state)
                 int64_t value;
                 const char *reason;
         } bad[] = {
-                {WIRE_F_MAX_LIFE, -1, "bad-policy"},      {WIRE_F_MAX_LIFE, INT64_MAX, "bad-policy"},
-                {WIRE_F_MAX_LIFE, INT64_MIN, "bad-policy"}, {WIRE_F_NEVER_OK, 2, "bad-policy"},
-                {WIRE_F_NEVER_OK, -1, "bad-policy"},      {WIRE_F_MAX_UNUSED, -5, "bad-policy"},
+                {WIRE_F_MAX_LIFE, -1, "bad-policy"},
+                {WIRE_F_MAX_LIFE, INT64_MAX, "bad-policy"},
+                {WIRE_F_MAX_LIFE, INT64_MIN, "bad-policy"},
+                {WIRE_F_NEVER_OK, 2, "bad-policy"},
+                {WIRE_F_NEVER_OK, -1, "bad-policy"},
+                {WIRE_F_MAX_UNUSED, -5, "bad-policy"},
                 {WIRE_F_END_SESSIONS, 1, "not-supported"},
         };
         struct manage_fixture *f = *state;
@@ -306,8 +319,18 @@ static void test_last_admin(void **state)
 
 static void test_user_names(void **state)
 {
-        static const char *const bad[] = {"-x", "+x", "123", ".", "..", "a b", "a/b", "a:b", "b\xc3\xb6",
-                                          "\xe2\x80\xae" "bob", "\xff"};
+        static const char *const bad[] = {"-x",
+                                          "+x",
+                                          "123",
+                                          ".",
+                                          "..",
+                                          "a b",
+                                          "a/b",
+                                          "a:b",
+                                          "b\xc3\xb6",
+                                          "\xe2\x80\xae"
+                                          "bob",
+                                          "\xff"};
         struct manage_fixture *f = *state;
         char longname[NAME_USER_MAX + 2];
 
@@ -539,13 +562,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_org_create),      TEST(test_org_names),
-                TEST(test_org_suggestion),  TEST(test_org_show_and_set),
-                TEST(test_policy_values),   TEST(test_org_suspend),
-                TEST(test_org_delete),      TEST(test_members),
-                TEST(test_last_admin),      TEST(test_user_names),
-                TEST(test_uid_of_a_user),   TEST(test_user_suspend_and_remove),
-                TEST(test_bind),            TEST(test_unbind_and_release),
+                TEST(test_org_create),
+                TEST(test_org_names),
+                TEST(test_org_suggestion),
+                TEST(test_org_show_and_set),
+                TEST(test_policy_values),
+                TEST(test_org_suspend),
+                TEST(test_org_delete),
+                TEST(test_members),
+                TEST(test_last_admin),
+                TEST(test_user_names),
+                TEST(test_uid_of_a_user),
+                TEST(test_user_suspend_and_remove),
+                TEST(test_bind),
+                TEST(test_unbind_and_release),
                 TEST(test_account_or_user),
         };
 

@@ -1,4 +1,5 @@
-/* Every verb, asked for by everybody, against a store: who may, and that a refusal changes nothing. */
+/* Every verb, asked for by everybody, against a store: who may, and that a refusal changes nothing.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,18 @@ void audit_write(const struct audit_record *record)
         manage_fixture_record(record);
 }
 
-enum caller { ROOT, ADMIN, MEMBER, OTHER, STRANGER, SUSPENDED, MISMATCHED, NAMELESS, NOBODY, CALLERS };
+enum caller {
+        ROOT,
+        ADMIN,
+        MEMBER,
+        OTHER,
+        STRANGER,
+        SUSPENDED,
+        MISMATCHED,
+        NAMELESS,
+        NOBODY,
+        CALLERS
+};
 
 static const struct {
         const char *name;
@@ -138,7 +150,7 @@ static struct scene scene_new(void)
 static void fill(struct scene *s, enum wire_verb verb)
 {
         struct manage_fixture *f = s->f;
-        char text[128];
+        static char text[128]; /* the request points to it */
 
         ask(f, verb);
         switch ((int)verb) {
@@ -207,7 +219,8 @@ static char outcome_of(struct manage_fixture *f, uint32_t magic)
         if (f->request.verb == WIRE_V_CHECK && magic == WIRE_DONE &&
             wire_number(answer(f), WIRE_F_VERDICT, 0) == VERDICT_UNKNOWN) {
                 /* Nothing but the verdict. */
-                assert_int_equal(answer(f)->present[1] == 0 || !wire_has(answer(f), WIRE_F_KEY_ID), 1);
+                assert_int_equal(answer(f)->present[1] == 0 || !wire_has(answer(f), WIRE_F_KEY_ID),
+                                 1);
                 assert_false(wire_has(answer(f), WIRE_F_EXPLANATION));
                 return 'U';
         }

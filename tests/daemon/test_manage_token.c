@@ -1,5 +1,5 @@
-/* Tokens: making, naming, revoking, rotating and delivering them, and everything that is no name, no key
-   id, no end and no limit. */
+/* Tokens: making, naming, revoking, rotating and delivering them, and everything that is no name,
+   no key id, no end and no limit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,8 +102,19 @@ static void test_create(void **state)
 static void test_names(void **state)
 {
         static const char *const bad[] = {
-                " ",      "   ",         "\xe2\x80\xae" "evil", "a\xe2\x80\x8b" "b", "\xff\xfe",
-                "\xc0\x80", "\xed\xa0\x80", "a\xc2\x85" "b",      "\xe2\x80\xa8",     "\xc2\xa0\xc2\xa0",
+                " ",
+                "   ",
+                "\xe2\x80\xae"
+                "evil",
+                "a\xe2\x80\x8b"
+                "b",
+                "\xff\xfe",
+                "\xc0\x80",
+                "\xed\xa0\x80",
+                "a\xc2\x85"
+                "b",
+                "\xe2\x80\xa8",
+                "\xc2\xa0\xc2\xa0",
         };
         struct manage_fixture *f = *state;
         char name[NAME_LABEL_BYTES + 1], id[TOKEN_KEY_ID_SIZE];
@@ -292,8 +303,17 @@ static void test_owner(void **state)
 
 static void test_key_ids(void **state)
 {
-        static const char *const bad[] = {"ak", "ak_", "pat_", "AK_abc", "xx_abc", "pat_abc!", "4fK9aQ",
-                                          "pat_12345678901", "pat_abc\xc3\xa9", "*", "%"};
+        static const char *const bad[] = {"ak",
+                                          "ak_",
+                                          "pat_",
+                                          "AK_abc",
+                                          "xx_abc",
+                                          "pat_abc!",
+                                          "4fK9aQ",
+                                          "pat_12345678901",
+                                          "pat_abc\xc3\xa9",
+                                          "*",
+                                          "%"};
         struct manage_fixture *f = *state;
         char first[TOKEN_KEY_ID_SIZE], second[TOKEN_KEY_ID_SIZE], key[TOKEN_KEY_ID_SIZE];
         char text[TOKEN_TEXT_MAX + 1];
@@ -339,7 +359,8 @@ static void test_kinds(void **state)
         (void)make_pat(f, PERSON_ALICE, "laptop", 0, pat);
         ask_rename(f, key, "x");
         assert_true(is_refused(f, PERSON_ALICE, "not-renamable"));
-        assert_non_null(strstr(text_of(answer(f), WIRE_F_MESSAGE), "organisation keys cannot be renamed"));
+        assert_non_null(
+                strstr(text_of(answer(f), WIRE_F_MESSAGE), "organisation keys cannot be renamed"));
         assert_true(is_refused(f, PERSON_DAVE, "not-renamable"));
         ask_id(f, WIRE_V_KEY_REVOKE, pat);
         assert_true(is_refused(f, PERSON_ALICE, "wrong-kind"));
@@ -548,14 +569,22 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_create),       TEST(test_names),
-                TEST(test_ends),         TEST(test_limits),
-                TEST(test_policies),     TEST(test_self_service),
-                TEST(test_owner),        TEST(test_key_ids),
-                TEST(test_kinds),        TEST(test_rename),
-                TEST(test_delivery),     TEST(test_rotate),
-                TEST(test_rotate_overlap), TEST(test_rotate_not_delivered),
-                TEST(test_expired_rotates), TEST(test_revoke_token),
+                TEST(test_create),
+                TEST(test_names),
+                TEST(test_ends),
+                TEST(test_limits),
+                TEST(test_policies),
+                TEST(test_self_service),
+                TEST(test_owner),
+                TEST(test_key_ids),
+                TEST(test_kinds),
+                TEST(test_rename),
+                TEST(test_delivery),
+                TEST(test_rotate),
+                TEST(test_rotate_overlap),
+                TEST(test_rotate_not_delivered),
+                TEST(test_expired_rotates),
+                TEST(test_revoke_token),
         };
 
         return cmocka_run_group_tests_name("manage-token", tests, NULL, NULL);

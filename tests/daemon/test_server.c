@@ -1,4 +1,5 @@
-/* The real daemon: how it starts, refuses to start, stays up without a store, ends, and what survives that. */
+/* The real daemon: how it starts, refuses to start, stays up without a store, ends, and what
+ * survives that. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +34,8 @@ static int teardown(void **state)
 
 static int run(struct daemon_fixture *f)
 {
-        const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime, NULL};
+        const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime,
+                                         NULL};
 
         return daemon_fixture_run(f, arguments);
 }
@@ -284,7 +286,8 @@ static void test_store_missing(void **state)
         struct daemon_fixture *f = *state;
         char token[TOKEN_TEXT_MAX + 1], path[256], stray[256];
 
-        /* A key alone is an interrupted first start; a key and something else is a store that is gone. */
+        /* A key alone is an interrupted first start; a key and something else is a store that is
+         * gone. */
         make_store(f, token);
         in_state(f, "orgtoken.db", path);
         in_state(f, "orgtoken.db.bak", stray);
@@ -374,9 +377,8 @@ static void test_kill(void **state)
 }
 
 /* A token that is on its way when the daemon ends is not left behind as one that nobody has. */
-static void test_sigterm_during_delivery(void **state)
+static void end_during_delivery(struct daemon_fixture *f, bool signal_again)
 {
-        struct daemon_fixture *f = *state;
         char token[TOKEN_TEXT_MAX + 1];
         struct client c = CLIENT_INIT;
         struct wire_message m, reply;
@@ -391,10 +393,23 @@ static void test_sigterm_during_delivery(void **state)
         assert_int_equal(client_receive(&c, &reply), 0);
         assert_int_equal(reply.magic, WIRE_NEW_TOKEN);
         assert_true(view_copy(wire_text(&reply, WIRE_F_TOKEN), token, sizeof(token)));
+        /* Of two signals the second says: now, and not in a second. */
+        if (signal_again)
+                assert_int_equal(kill(f->pid, SIGINT), 0);
         assert_int_equal(daemon_fixture_stop(f, SIGTERM), 0);
         client_close(&c);
         daemon_fixture_start(f);
         assert_int_equal(daemon_fixture_verify(f, token), WIRE_VERDICT);
+}
+
+static void test_sigterm_during_delivery(void **state)
+{
+        end_during_delivery(*state, false);
+}
+
+static void test_two_signals_during_delivery(void **state)
+{
+        end_during_delivery(*state, true);
 }
 
 /* In hand when the signal comes: still answered. */
@@ -407,7 +422,8 @@ static void test_sigterm_finishes_requests(void **state)
 
         daemon_fixture_start(f);
         assert_int_equal(client_connect(&c, f->manage, 10000), 0);
-        /* An exchange of another connection behind ours: ours is accepted now, and has not asked. */
+        /* An exchange of another connection behind ours: ours is accepted now, and has not asked.
+         */
         daemon_fixture_make_org(f, "acme");
         assert_int_equal(kill(f->pid, SIGTERM), 0);
         daemon_fixture_request(&m, WIRE_V_ORG_CREATE);
@@ -447,6 +463,7 @@ int main(void)
                 TEST(test_sigterm_writes_uses),
                 TEST(test_kill),
                 TEST(test_sigterm_during_delivery),
+                TEST(test_two_signals_during_delivery),
                 TEST(test_sigterm_finishes_requests),
         };
 

@@ -120,9 +120,9 @@ static void test_lengths(void **state)
         ticket_make(*state, ID, &in, VIEW("acme"), NOW, ticket);
         for (size_t len = 0; len <= sizeof(ticket); len++)
                 if (len != TICKET_LEN)
-                        assert_int_equal(ticket_check(*state, view_of_bytes(ticket, len), &in, NOW,
-                                                      &id),
-                                         -EBADMSG);
+                        assert_int_equal(
+                                ticket_check(*state, view_of_bytes(ticket, len), &in, NOW, &id),
+                                -EBADMSG);
         assert_int_equal(ticket_check(*state, VIEW_ABSENT, &in, NOW, &id), -EBADMSG);
 }
 

@@ -1,6 +1,6 @@
 /*
- * VERIFY and ACCOUNT_CHECK, from packet to packet: answers, records, tickets, and who gets a grant. The
- * decision's own cases are in test_verify.c.
+ * VERIFY and ACCOUNT_CHECK, from packet to packet: answers, records, tickets, and who gets a grant.
+ * The decision's own cases are in test_verify.c.
  */
 #include "tests/daemon/verifier_scene.h"
 
@@ -50,9 +50,10 @@ static void test_record(void **state)
         text(s, WIRE_F_SOURCE, "10.0.0.7");
         s->call.uid = 0;
         (void)send(s);
-        (void)snprintf(line, sizeof(line),
-                       "allowed: alice as acme-deploy for acme by %s (su, /dev/pts/3, from 10.0.0.7)",
-                       s->texts.output.key_id);
+        (void)snprintf(
+                line, sizeof(line),
+                "allowed: alice as acme-deploy for acme by %s (su, /dev/pts/3, from 10.0.0.7)",
+                s->texts.output.key_id);
         assert_string_equal(journal.text, line);
         assert_int_equal(journal.count, 1);
         assert_string_equal(journal.record.message_id, AUDIT_ID_DECISION);
@@ -79,9 +80,10 @@ static void test_record_of_a_refusal(void **state)
 
         su(s, "root");
         expect_refused(s, VERDICT_ACCOUNT_DENIED);
-        (void)snprintf(line, sizeof(line),
-                       "refused: alice as root for acme by %s: account-denied, account-not-bound (su)",
-                       s->texts.output.key_id);
+        (void)snprintf(
+                line, sizeof(line),
+                "refused: alice as root for acme by %s: account-denied, account-not-bound (su)",
+                s->texts.output.key_id);
         assert_string_equal(journal.text, line);
         assert_int_equal(journal.record.priority, LOG_NOTICE);
         assert_string_equal(journal.verdict, "account-denied");
@@ -151,10 +153,14 @@ static void test_numbers_out_of_range(void **state)
                 enum wire_field field;
                 int64_t value;
         } bad[] = {
-                {WIRE_F_ROLE, -1},          {WIRE_F_ROLE, 3},
-                {WIRE_F_ROLE, INT64_C(4294967296)}, {WIRE_F_BOUND_ONLY, 2},
-                {WIRE_F_BOUND_ONLY, -1},    {WIRE_F_REAL_UID, -1},
-                {WIRE_F_REAL_UID, UINT32_MAX}, {WIRE_F_REAL_UID, INT64_C(1) << 40},
+                {WIRE_F_ROLE, -1},
+                {WIRE_F_ROLE, 3},
+                {WIRE_F_ROLE, INT64_C(4294967296)},
+                {WIRE_F_BOUND_ONLY, 2},
+                {WIRE_F_BOUND_ONLY, -1},
+                {WIRE_F_REAL_UID, -1},
+                {WIRE_F_REAL_UID, UINT32_MAX},
+                {WIRE_F_REAL_UID, INT64_C(1) << 40},
         };
         struct scene *s = *state;
 
@@ -232,8 +238,7 @@ static void test_failing_store(void **state)
                 assert_int_equal(grant_count(s->v.grants), 0);
         }
         memory_store_fail(s->w->reader, 0, 0);
-        assert_string_equal(journal.text,
-                            "unavailable: acme-deploy: Input/output error (su)");
+        assert_string_equal(journal.text, "unavailable: acme-deploy: Input/output error (su)");
 }
 
 static void test_bad_seal(void **state)

@@ -59,6 +59,7 @@ static void test_wrong_secret(void **state)
         assert_int_equal(out.verdict, VERDICT_UNKNOWN);
         assert_string_equal(out.reason, "no-such-id");
         assert_int_equal(out.token_id, -1);
+        assert_true(out.expires_at == EXPIRY_NEVER);
         assert_string_equal(out.user, "");
         assert_string_equal(out.org, "");
         assert_int_equal(strlen(out.key_id), 4 + 6);
@@ -135,6 +136,10 @@ static void test_bad_seals(void **state)
         expect_broken(s, &key, account->mac);
         expect_broken(s, &key, &r->host.max_life);
         expect_broken(s, &a, &r->host_mac[31]);
+        /* A binding to another org takes part in naming the org. */
+        world_bind(s->w, "deploy", s->globex, ROLE_NONE, NULL);
+        account = memory_store_row(r, MEMORY_ACCOUNT, 1);
+        expect_broken(s, &b, &account->created_at);
         /* Own account: whether it is guarded is asked, so a guard row counts. */
         world_bind(s->w, "alice", s->acme, ROLE_NONE, NULL);
         guarded = memory_store_row(r, MEMORY_GUARDED, 1);
@@ -187,7 +192,7 @@ static void test_rows_in_wrong_places(void **state)
         assert_int_equal(
                 resolve_find_binding(&s->w->sealed, VIEW("deploy"), s->acme, VIEW("su"), &ret),
                 -EBADMSG);
-        s->w->reader->misplace = true;
+        s->w->reader->misplace = 1u << MEMORY_ACCOUNT;
         deploy.services.len = 0;
         assert_int_equal(sealed_put_account(&s->w->sealed, &deploy), 0);
         assert_int_equal(resolve_find_bindings(&s->w->sealed, VIEW("other"), VIEW("su"), &found),
@@ -198,6 +203,38 @@ static void test_rows_in_wrong_places(void **state)
         assert_int_equal(
                 resolve_find_binding(&s->w->sealed, VIEW("deploy"), s->globex, VIEW("su"), &ret),
                 -EBADMSG);
+}
+
+/* Not allowed as things are; and with rows of that table in the wrong place, no answer. */
+static void expect_misplaced(const struct scene *s, const struct verify_input *in,
+                             enum memory_kind kind)
+{
+        struct verify_output out;
+
+        assert_int_not_equal(decide(s, in).verdict, VERDICT_ALLOW);
+        s->w->reader->misplace = 1u << kind;
+        assert_int_equal(verify_token(&s->w->sealed, in, NOW, NULL, &out), -EBADMSG);
+        s->w->reader->misplace = 0;
+}
+
+static void test_misplaced_members_and_orgs(void **state)
+{
+        struct scene *s = *state;
+        struct world_token pat = world_pat(s->w, s->bob);
+        struct verify_input in = own(s);
+
+        /* bob is no member of acme, and alice's membership must not do for him. */
+        in.account = VIEW("bob");
+        in.token = world_type(&pat, "@acme");
+        expect_misplaced(s, &in, MEMORY_MEMBER);
+        /* Nor hers in acme for globex, whatever stands in the place of globex. */
+        in = own(s);
+        (void)store_delete_member(s->w->sealed.writer, s->globex, s->alice);
+        in.token = world_type(&s->pat, "@globex");
+        expect_misplaced(s, &in, MEMORY_MEMBER);
+        expect_misplaced(s, &in, MEMORY_ORG);
+        in.token = world_type(&s->pat, "@nosuch");
+        expect_misplaced(s, &in, MEMORY_ORG);
 }
 
 /* ---- a store that fails ---- */
@@ -257,6 +294,7 @@ static void test_again(void **state)
         assert_int_equal(out.verdict, VERDICT_ORG_MISMATCH);
         assert_int_equal(verify_again(&s->w->sealed, s->pat.id + 1, &in, NOW, NULL, &out), 0);
         assert_int_equal(out.verdict, VERDICT_UNKNOWN);
+        assert_string_equal(out.reason, "no-such-id");
         assert_int_equal(out.token_id, -1);
         memory_store_token(s->w->reader, s->pat.id)->owner = s->bob;
         assert_int_equal(verify_again(&s->w->sealed, s->pat.id, &in, NOW, NULL, &out), -EBADMSG);
@@ -298,6 +336,38 @@ static void test_trace(void **state)
         assert_string_equal(trace.step[5], "alice is the user's own account");
 }
 
+static void expect_last_step(const struct scene *s, const struct verify_input *in, int64_t now,
+                             unsigned count, const char *sentence)
+{
+        struct verify_trace trace = {.count = 0};
+        struct verify_output out;
+
+        assert_int_equal(verify_token(&s->w->sealed, in, now, &trace, &out), 0);
+        assert_int_equal(trace.count, count);
+        assert_string_equal(trace.step[count - 1], sentence);
+}
+
+static void test_trace_of_ends(void **state)
+{
+        struct scene *s = *state;
+        struct verify_input in = own(s), key = by_key(s);
+        struct policy p = world_free_policy;
+
+        expect_last_step(s, &key, NOW, 4, "deploy is bound to the organisation");
+        world_org_policy(s->w, s->acme, (struct policy){.never_ok = true, .max_life = EXPIRY_DAY});
+        expect_last_step(s, &in, NOW, 7,
+                         "by the policy of acme it ended there at 2027-01-15T08:00:00Z "
+                         "(org-max-life)");
+        p.max_life = EXPIRY_DAY;
+        world_host_policy(s->w, p);
+        expect_last_step(s, &in, NOW, 3, "it ended at 2027-01-15T08:00:00Z (host-max-life)");
+        world_rotate(s->w, s->pat.id, NOW);
+        expect_last_step(s, &in, NOW, 2,
+                         "another token took its place and it ended at 2027-01-15T08:00:00Z");
+        world_revoke(s->w, s->pat.id, "org-deleted");
+        expect_last_step(s, &in, NOW, 2, "it was revoked at 2027-01-15T07:59:55Z (org-deleted)");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -308,9 +378,11 @@ int main(void)
                 CASE(test_bad_seals),
                 CASE(test_edited_claims),
                 CASE(test_rows_in_wrong_places),
+                CASE(test_misplaced_members_and_orgs),
                 CASE(test_failing_store),
                 CASE(test_again),
                 CASE(test_trace),
+                CASE(test_trace_of_ends),
         };
 
         return cmocka_run_group_tests_name("verify rows", tests, NULL, NULL);

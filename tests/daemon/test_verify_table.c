@@ -494,7 +494,7 @@ static void test_all_combinations(void **state)
 }
 
 /* Late rules are reached by few rows of a plain draw, so half of them are drawn with the early ones
- * met. */
+   met. */
 static void test_drawn(void **state)
 {
         uint64_t random = 20261123;

@@ -145,7 +145,8 @@ static void test_free_runs_all(void **state)
         check(f, 100);
 }
 
-/* Also what the jobs' ends submit while it is being freed: the revocation of a token not delivered. */
+/* Also what the jobs' ends submit while it is being freed: the revocation of a token not delivered.
+ */
 static void test_free_runs_follow_ups(void **state)
 {
         struct fixture *f = *state;

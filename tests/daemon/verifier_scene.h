@@ -143,8 +143,8 @@ static _unused_ void session(struct scene *s, const char *account, const char *a
         number(s, WIRE_F_REAL_UID, 1000);
 }
 
-/* Sends it and takes the answer, both as packets. Every reply has to fit, decode and be the answer.
- */
+/* Sends it and takes the answer, both as packets. Every reply has to fit, decode and be the
+   answer. */
 static _unused_ uint32_t send(struct scene *s)
 {
         struct wire_message decoded;

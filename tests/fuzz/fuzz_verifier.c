@@ -1,7 +1,7 @@
 /*
- * verify.sock from request to reply: sequences of requests, raw or put together from choices, against a
- * small world in memory. Whatever comes: the reply is one, a yes has its cause earlier in the sequence, a
- * no says nothing else, and nothing is kept of an exchange that was none.
+ * verify.sock from request to reply: sequences of requests, raw or put together from choices,
+ * against a small world in memory. Whatever comes: the reply is one, a yes has its cause earlier in
+ * the sequence, a no says nothing else, and nothing is kept of an exchange that was none.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -93,9 +93,9 @@ static unsigned choose(struct choices *c, unsigned n)
         return *c->next++ % n;
 }
 
-static const char *const names[] = {"alice", "bob",    "deploy", "ops",  "db",   "root",
-                                    "acme",  "globex", "su",     "sudo", "sshd", "10.0.0.7",
-                                    "x\\y",  "nosuch"};
+static const char *const names[] = {"alice", "bob",      "deploy", "ops",   "db",
+                                    "root",  "acme",     "globex", "su",    "sudo",
+                                    "sshd",  "10.0.0.7", "x\\y",   "nosuch"};
 
 static void put_token(struct wire_message *m, struct choices *c)
 {
@@ -128,7 +128,8 @@ static void put_name(struct wire_message *m, enum wire_field field, struct choic
                 wire_put_text(m, field, view_of(names[which - 1]));
 }
 
-/* Any combination of fields; most are not what the verb takes, and then they are taken out again. */
+/* Any combination of fields; most are not what the verb takes, and then they are taken out again.
+ */
 static void put_fields(struct wire_message *m, struct choices *c)
 {
         static const enum wire_field texts[] = {WIRE_F_ACCOUNT, WIRE_F_ACTOR, WIRE_F_SERVICE,

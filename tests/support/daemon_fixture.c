@@ -121,7 +121,7 @@ void daemon_fixture_free(struct daemon_fixture *f)
 
 static _Noreturn void exec_daemon(const struct daemon_fixture *f, const char *const *arguments)
 {
-        char *argv[ARGUMENTS_MAX + 2] = {(char *)(uintptr_t)"orgtokend"};
+        char *argv[ARGUMENTS_MAX + 2] = {(char *)(uintptr_t) "orgtokend"};
         char notify[128];
         int n = 1, fd = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
         struct rlimit limit = {f->nofile, f->nofile};
@@ -172,7 +172,8 @@ static bool wait_for_ready(const struct daemon_fixture *f)
 
 void daemon_fixture_start(struct daemon_fixture *f)
 {
-        const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime, NULL};
+        const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime,
+                                         NULL};
         char stale[512];
 
         while (recv(f->notify, stale, sizeof(stale), MSG_DONTWAIT) >= 0)

@@ -1,7 +1,7 @@
 /*
- * The real orgtokend, started by hand on directories of its own as whoever runs the tests (a test run by root
- * becomes an ordinary user first), and the exchanges that tests have with it. Test code only: it fails the test,
- * or aborts, on its own failures.
+ * The real orgtokend, started by hand on directories of its own as whoever runs the tests (a test
+ * run by root becomes an ordinary user first), and the exchanges that tests have with it. Test code
+ * only: it fails the test, or aborts, on its own failures.
  */
 #pragma once
 

@@ -92,8 +92,9 @@ static void random_text(void *context, char *ret, size_t len)
         struct manage_fixture *f = context;
 
         for (size_t i = 0; i < len; i++)
-                ret[i] = f->same_ids ? '7'
-                                     : token_character((unsigned)((next_random(f) >> 33) % TOKEN_BASE));
+                ret[i] = f->same_ids
+                                 ? '7'
+                                 : token_character((unsigned)((next_random(f) >> 33) % TOKEN_BASE));
 }
 
 /* ---- the fixture ---- */
@@ -115,7 +116,8 @@ struct manage_fixture *manage_fixture_new(void)
         struct manage_fixture *f = calloc(1, sizeof(*f));
 
         must(f != NULL, "memory");
-        /* Thousands of transactions: where there is a file system in memory, a sync costs nothing. */
+        /* Thousands of transactions: where there is a file system in memory, a sync costs nothing.
+         */
         if (access("/dev/shm", W_OK) == 0)
                 (void)setenv("TMPDIR", "/dev/shm", 0);
         f->store = fixture_new();
@@ -226,7 +228,8 @@ uint32_t run_as(struct manage_fixture *f, int64_t uid)
         struct manage_call call;
         size_t len;
 
-        must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0, "the request does not encode");
+        must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0,
+             "the request does not encode");
         call = make_call(f, uid, view_of_bytes(packet, len));
         f->bytes_len = f->pages = 0;
         do {
@@ -253,7 +256,8 @@ uint32_t acknowledge(struct manage_fixture *f, bool accepted, bool with_packet)
         must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0, "encode");
         call = make_call(f, 0, with_packet ? view_of_bytes(packet, len) : VIEW_ABSENT);
         f->bytes_len = 0;
-        must(manage_acknowledge(&f->manage, &call, &created, accepted && with_packet, &f->reply) == 0,
+        must(manage_acknowledge(&f->manage, &call, &created, accepted && with_packet, &f->reply) ==
+                     0,
              "manage_acknowledge");
         manage_reply_wipe(&created);
         keep_page(f);

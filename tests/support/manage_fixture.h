@@ -1,8 +1,8 @@
 /*
- * The management verbs in one process: a store, a user database of a few names, a clock that only the test
- * moves, and requests that go through the wire's encoding both ways. A program that uses this defines
- * audit_write() as a call of manage_fixture_record(): here it would take the place of the real one in every
- * test. Test code only: what fails here ends the test program.
+ * The management verbs in one process: a store, a user database of a few names, a clock that only
+ * the test moves, and requests that go through the wire's encoding both ways. A program that uses
+ * this defines audit_write() as a call of manage_fixture_record(): here it would take the place of
+ * the real one in every test. Test code only: what fails here ends the test program.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ struct manage_records {
 struct manage_fixture {
         struct store_fixture *store;
         struct manage manage;
-        int64_t now;                  /* clock and judging time, unless mark is later */
+        int64_t now; /* clock and judging time, unless mark is later */
         int64_t mark;
         struct manage_status status;
         struct manage_person_entry people[MANAGE_PEOPLE_MAX];
@@ -53,7 +53,8 @@ struct manage_fixture {
         struct manage_reply reply;   /* of the last page */
         size_t pages;
 
-        /* The answer, decoded: rows first, then the packet that ends it. Views live until the next call. */
+        /* The answer, decoded: rows first, then the packet that ends it. Views live until the next
+         * call. */
         size_t packet_count;
         struct wire_message *packets;
         unsigned char *bytes;
@@ -86,13 +87,14 @@ const char *reason(const struct manage_fixture *f);
 const char *text_of(const struct wire_message *m, enum wire_field field);
 int64_t revision(struct manage_fixture *f);
 
-/* Runs it, and says whether all is as it should be: done (DONE, END or NEW_TOKEN), or refused for exactly
-   that reason, with a sentence of one line, the revision as it was, and a record of it. Prints what is not. */
+/* Runs it, and says whether all is as it should be: done (DONE, END or NEW_TOKEN), or refused for
+   exactly that reason, with a sentence of one line, the revision as it was, and a record of it.
+   Prints what is not. */
 bool is_done(struct manage_fixture *f, int64_t uid);
 bool is_refused(struct manage_fixture *f, int64_t uid, const char *expected_reason);
 
-/* Acknowledges the token of the last answer, as the client does, or (packet false) as a connection that
-   went away. Gives the magic of the answer, 0 for none. */
+/* Acknowledges the token of the last answer, as the client does, or (packet false) as a connection
+   that went away. Gives the magic of the answer, 0 for none. */
 uint32_t acknowledge(struct manage_fixture *f, bool accepted, bool with_packet);
 
 /* ---- whole verbs, for setting the scene; each ends the program where it is refused ---- */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 const char *const model_orgs[MODEL_ORGS] = {"acme", "globex", "initech", "umbrella"};
-const char *const model_names[MODEL_NAMES] = {"root",  "alice",       "bob",      "carol",   "dave",
+const char *const model_names[MODEL_NAMES] = {"root",  "alice",       "bob",      "carol",  "dave",
                                               "ghost", "acme-deploy", "postgres", "pg-role"};
 static const int64_t first_uids[MODEL_NAMES] = {0, 1001, 1002, 1003, 1004, -1, 2001, 115, -1};
 
@@ -97,11 +97,12 @@ static bool is_root(const struct model_step *s)
 static bool is_for_root(enum wire_verb verb)
 {
         static const enum wire_verb verbs[] = {
-                WIRE_V_ORG_CREATE,   WIRE_V_ORG_DELETE,     WIRE_V_ORG_SET,       WIRE_V_ORG_SUSPEND,
-                WIRE_V_ORG_RESUME,   WIRE_V_USER_LIST,      WIRE_V_USER_SUSPEND,  WIRE_V_USER_RESUME,
-                WIRE_V_USER_REMOVE,  WIRE_V_USER_REASSIGN,  WIRE_V_ACCOUNT_BIND,  WIRE_V_ACCOUNT_UNBIND,
-                WIRE_V_HOST_SET,     WIRE_V_ACCOUNT_RELEASE, WIRE_V_REVOKE_ALL,   WIRE_V_HOST_SHOW,
-                WIRE_V_GUARDED_LIST, WIRE_V_CLOCK_RESET,
+                WIRE_V_ORG_CREATE,    WIRE_V_ORG_DELETE,      WIRE_V_ORG_SET,
+                WIRE_V_ORG_SUSPEND,   WIRE_V_ORG_RESUME,      WIRE_V_USER_LIST,
+                WIRE_V_USER_SUSPEND,  WIRE_V_USER_RESUME,     WIRE_V_USER_REMOVE,
+                WIRE_V_USER_REASSIGN, WIRE_V_ACCOUNT_BIND,    WIRE_V_ACCOUNT_UNBIND,
+                WIRE_V_HOST_SET,      WIRE_V_ACCOUNT_RELEASE, WIRE_V_REVOKE_ALL,
+                WIRE_V_HOST_SHOW,     WIRE_V_GUARDED_LIST,    WIRE_V_CLOCK_RESET,
         };
 
         for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -223,7 +224,8 @@ static struct model_result take_org(struct model *m, const struct model_step *s)
         if (s->verb == WIRE_V_ORG_CREATE) {
                 if (o->exists)
                         return refused("exists");
-                *o = (struct model_org){.exists = true, .policy = {.never_ok = true}, .life = ++m->lives};
+                *o = (struct model_org){
+                        .exists = true, .policy = {.never_ok = true}, .life = ++m->lives};
                 m->revision++;
                 return done;
         }
@@ -391,7 +393,8 @@ static struct model_result take_create(struct model *m, const struct model_step 
         return made;
 }
 
-static bool may_manage(const struct model *m, const struct model_step *s, const struct model_token *t)
+static bool may_manage(const struct model *m, const struct model_step *s,
+                       const struct model_token *t)
 {
         if (is_root(s))
                 return true;
@@ -439,7 +442,8 @@ static struct model_result take_token(struct model *m, const struct model_step *
 
         if (s->verb == WIRE_V_PAT_RENAME && !t->is_pat)
                 return refused("not-renamable");
-        if ((s->verb == WIRE_V_PAT_REVOKE && !t->is_pat) || (s->verb == WIRE_V_KEY_REVOKE && t->is_pat))
+        if ((s->verb == WIRE_V_PAT_REVOKE && !t->is_pat) ||
+            (s->verb == WIRE_V_KEY_REVOKE && t->is_pat))
                 return refused("wrong-kind");
         if (!may_manage(m, s, t))
                 return refused("not-found");

@@ -1,7 +1,7 @@
 /*
- * A small model of what the management verbs do, written from DESIGN.md and SECURITY.md alone and sharing
- * no code with the daemon: a few orgs and names in arrays, and for each step the reason for which it must be
- * refused, or "". Test code only.
+ * A small model of what the management verbs do, written from DESIGN.md and SECURITY.md alone and
+ * sharing no code with the daemon: a few orgs and names in arrays, and for each step the reason for
+ * which it must be refused, or "". Test code only.
  */
 #pragma once
 
@@ -70,8 +70,8 @@ struct model_step {
         bool names_user; /* PAT_CREATE, PAT_LIST, REVOKE_ALL: --user is given */
         bool names_org;  /* REVOKE_ALL */
         bool dry_run, allow_system;
-        size_t token;    /* index */
-        int64_t life;    /* 0: none given */
+        size_t token; /* index */
+        int64_t life; /* 0: none given */
         int64_t overlap;
         struct model_policy policy;
         bool accept; /* the client acknowledges */

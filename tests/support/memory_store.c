@@ -104,21 +104,6 @@ static void *find(struct store_reader *r, enum memory_kind kind, matcher matches
         return NULL;
 }
 
-/* A look-up by key: a copy of the row, or -ENOENT. */
-static int get(struct store_reader *r, enum memory_kind kind, matcher matches, const void *wanted,
-               void *ret)
-{
-        int error = look(r);
-        const void *row = find(r, kind, matches, wanted);
-
-        if (error < 0)
-                return error;
-        if (!row)
-                return -ENOENT;
-        memcpy(ret, row, row_sizes[kind]);
-        return 0;
-}
-
 /* Replaces the row that matches, or adds one. */
 static int put(struct store_reader *r, enum memory_kind kind, matcher matches, const void *row)
 {
@@ -137,8 +122,8 @@ static int put(struct store_reader *r, enum memory_kind kind, matcher matches, c
         return 0;
 }
 
-static int delete(struct store_reader *r, enum memory_kind kind, matcher matches,
-                  const void *wanted)
+static int delete (struct store_reader *r, enum memory_kind kind, matcher matches,
+                   const void *wanted)
 {
         struct memory_table *t = &r->table[kind];
         unsigned char *row = find(r, kind, matches, wanted);
@@ -207,6 +192,30 @@ static bool is_use(const void *row, const void *wanted)
         const struct record_last_use *a = row, *b = wanted;
 
         return a->token_id == b->token_id;
+}
+
+/* Look-ups that go through an index, which may be bent; those by id do not. */
+static bool is_by_name(enum memory_kind kind, matcher matches)
+{
+        return matches == is_org_named || matches == is_user_named || kind == MEMORY_MEMBER ||
+               kind == MEMORY_ACCOUNT;
+}
+
+/* A look-up by key: a copy of the row, or -ENOENT. */
+static int get(struct store_reader *r, enum memory_kind kind, matcher matches, const void *wanted,
+               void *ret)
+{
+        int error = look(r);
+        const void *row = find(r, kind, matches, wanted);
+
+        if ((r->misplace & 1u << kind) && is_by_name(kind, matches))
+                row = memory_store_row(r, kind, 0);
+        if (error < 0)
+                return error;
+        if (!row)
+                return -ENOENT;
+        memcpy(ret, row, row_sizes[kind]);
+        return 0;
 }
 
 int store_read_begin(struct store_reader *r)
@@ -283,8 +292,6 @@ int store_find_account(struct store_reader *r, struct view name, int64_t org_id,
 
         if (!view_copy(name, wanted.name, sizeof(wanted.name)))
                 return -ENOENT;
-        if (r->misplace)
-                wanted = *(struct record_account *)memory_store_row(r, MEMORY_ACCOUNT, 0);
         return get(r, MEMORY_ACCOUNT, is_account, &wanted, ret);
 }
 
@@ -362,6 +369,7 @@ int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret)
 int store_list_bindings(struct store_reader *r, struct view name, store_account_visitor visit,
                         void *context)
 {
+        bool misplaced = r->misplace & 1u << MEMORY_ACCOUNT;
         int error = look(r);
 
         if (error < 0)
@@ -369,7 +377,7 @@ int store_list_bindings(struct store_reader *r, struct view name, store_account_
         for (size_t i = 0; i < r->table[MEMORY_ACCOUNT].count; i++) {
                 const struct record_account *a = memory_store_row(r, MEMORY_ACCOUNT, i);
 
-                error = r->misplace || view_equal_str(name, a->name) ? visit(context, a) : 0;
+                error = misplaced || view_equal_str(name, a->name) ? visit(context, a) : 0;
                 if (error != 0)
                         return error;
         }

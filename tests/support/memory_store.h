@@ -1,8 +1,8 @@
 /*
- * A store engine in memory, for tests of the rules: the look-ups and puts of daemon/store.h that seals,
- * decision and verifier use. Being a second engine it also proves that the interface is one. Rows are
- * open to the test, which plays the one who writes the database behind the daemon's back, and any look-up
- * can be made to fail. One thread.
+ * A store engine in memory, for tests of the rules: the look-ups and puts of daemon/store.h that
+ * seals, decision and verifier use. Being a second engine it also proves that the interface is one.
+ * Rows are open to the test, which plays the one who writes the database behind the daemon's back,
+ * and any look-up can be made to fail. One thread.
  */
 #pragma once
 
@@ -43,7 +43,8 @@ struct store_reader {
         unsigned outside; /* of these, outside one */
         unsigned fail_at; /* the look-up of this number fails; 0: none */
         int fail_with;
-        bool misplace; /* an account look-up finds the first row, whatever is asked for */
+        unsigned misplace; /* bit per table: look-ups but by id find its first row, whatever is
+                              asked */
         struct store_writer *writer;
 };
 

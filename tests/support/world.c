@@ -47,8 +47,7 @@ struct world *world_free(struct world *w)
 
 int64_t world_org(struct world *w, const char *name)
 {
-        struct record_org org = {.created_at = WORLD_NOW - 1000,
-                                 .policy = {.never_ok = true}};
+        struct record_org org = {.created_at = WORLD_NOW - 1000, .policy = {.never_ok = true}};
 
         (void)snprintf(org.name, sizeof(org.name), "%s", name);
         MUST(sealed_put_org(&w->sealed, &org));
@@ -57,8 +56,7 @@ int64_t world_org(struct world *w, const char *name)
 
 int64_t world_user(struct world *w, const char *name)
 {
-        struct record_user user = {
-                .uid = -1, .created_at = WORLD_NOW - 1000};
+        struct record_user user = {.uid = -1, .created_at = WORLD_NOW - 1000};
 
         (void)snprintf(user.name, sizeof(user.name), "%s", name);
         MUST(sealed_put_user(&w->sealed, &user));
@@ -167,7 +165,8 @@ struct world_token world_token(struct world *w, const struct record_token *templ
         w->next_token += INT64_C(9876543210123);
         t.id = row.id = w->next_token;
         for (size_t i = 0; i < sizeof(random); i++)
-                random[i] = token_character((unsigned)((uint64_t)t.id * (i + 7) >> 13) % TOKEN_BASE);
+                random[i] =
+                        token_character((unsigned)((uint64_t)t.id * (i + 7) >> 13) % TOKEN_BASE);
         token_format(t.kind, t.id, random, t.text);
         MUST(token_parse(view_of(t.text), &parsed));
         MUST(sealed_insert_token(&w->sealed, &row, parsed.secret));

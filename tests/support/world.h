@@ -1,6 +1,7 @@
 /*
- * A small world to decide about: orgs, users, members, bindings and tokens in the memory store, under real
- * seals. Everything aborts where it does not work out: a test that could not be set up has no result.
+ * A small world to decide about: orgs, users, members, bindings and tokens in the memory store,
+ * under real seals. Everything aborts where it does not work out: a test that could not be set up
+ * has no result.
  */
 #pragma once
 
