@@ -44,6 +44,7 @@ static int refuse_tokens(struct parser *p)
         return STATUS_DONE;
 }
 
+/* Says what was probably meant: people come from other programs, or turn the two words around. */
 static int unknown_noun(struct parser *p, const char *word)
 {
         struct suggest s = suggest_for(word);
@@ -68,6 +69,7 @@ static int unknown_noun(struct parser *p, const char *word)
         return error_hint(p->e, "orgtoken --help lists the commands");
 }
 
+/* With the list of what there is: it is short, and saves the look into the help. */
 static int unknown_verb(struct parser *p, const char *word)
 {
         struct suggest s = suggest_for(word);
@@ -88,6 +90,8 @@ static int unknown_verb(struct parser *p, const char *word)
         return error_hint(p->e, "orgtoken %s --help tells what each does", p->ret->noun);
 }
 
+/* "help" is a noun so that both "orgtoken help key" and "orgtoken key --help" do what one expects.
+ */
 static int take_noun(struct parser *p, const char *word)
 {
         if (strcmp(word, "help") == 0) {
@@ -106,6 +110,7 @@ static int take_noun(struct parser *p, const char *word)
         return unknown_noun(p, word);
 }
 
+/* A row may be there only to say why there is no such verb. */
 static int take_verb(struct parser *p, const char *word)
 {
         COMMAND_FOR_EACH(c)
@@ -122,6 +127,7 @@ static int take_verb(struct parser *p, const char *word)
         return unknown_verb(p, word);
 }
 
+/* Compared by the row and not by the name: --name of another command is another thing. */
 static bool was_given(const struct args *a, const struct arg *arg)
 {
         for (size_t i = 0; i < a->count; i++)
@@ -153,6 +159,7 @@ static int give(struct parser *p, const struct arg *arg, const char *text)
         return STATUS_DONE;
 }
 
+/* The next positional of the row; the last one may take all that is left. */
 static int take_positional(struct parser *p, const char *word)
 {
         const struct command *c = p->ret->command;
@@ -175,6 +182,7 @@ static int take_positional(struct parser *p, const char *word)
                           c->verb ? c->verb : "");
 }
 
+/* What is no option, by how far the line has come. */
 static int take_word(struct parser *p, const char *word)
 {
         if (p->ret->command)
@@ -193,6 +201,8 @@ static bool is_option_named(const char *word, const char *name, const char **ret
         return true;
 }
 
+/* Only what stands before the "=" is repeated: behind it may be something that must not be shown.
+ */
 static int unknown_option(struct parser *p, const char *word)
 {
         const char *equals = strchr(word, '=');
@@ -233,6 +243,7 @@ static int take_value(struct parser *p, const char *name, const char **value)
         return STATUS_DONE;
 }
 
+/* "--json=no" would otherwise read as --json. */
 static int take_flag(struct parser *p, const char *name, const char *value, bool *flag)
 {
         if (value)
@@ -261,6 +272,7 @@ static bool take_global_option(struct parser *p, const char *word, int *ret_stat
         return true;
 }
 
+/* The options that stand anywhere come first, so that no command can have one of the same name. */
 static int take_option(struct parser *p, const char *word)
 {
         const char *value;
@@ -284,6 +296,7 @@ static int take_option(struct parser *p, const char *word)
         return unknown_option(p, word);
 }
 
+/* Neither help nor a guess: a script that forgot a word must not go on. */
 static int missing_command(struct parser *p)
 {
         struct buffer verbs = {0};
@@ -383,6 +396,8 @@ bool args_has(const struct args *a, const char *name)
         return args_text_of(a, name) != NULL;
 }
 
+/* A list of one kind holds a fixed number of entries; more are refused here, since they could not
+   be put into the packet at all. */
 static int put_text(const struct arg_given *g, struct wire_message *request, struct error *e)
 {
         int status = value_travels(g, e);
@@ -400,6 +415,8 @@ static int put_text(const struct arg_given *g, struct wire_message *request, str
                          WIRE_LIST_MAX);
 }
 
+/* From the kind of the argument to the kind of the field. No default: a new kind has to be thought
+ * of. */
 static int put_given(const struct arg_given *g, struct wire_message *request, struct error *e)
 {
         switch (g->arg->kind) {

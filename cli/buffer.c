@@ -25,7 +25,7 @@ static bool grow(struct buffer *b, size_t need)
                 return false;
         if (b->len > 0)
                 memcpy(bytes, b->bytes, b->len);
-        secret_wipe(b->bytes, b->len);
+        secret_wipe(b->bytes, b->size);
         free(b->bytes);
         b->bytes = bytes;
         b->size = size;
@@ -111,7 +111,7 @@ void buffer_clear(struct buffer *b)
 
 void buffer_wipe(struct buffer *b)
 {
-        secret_wipe(b->bytes, b->len);
+        secret_wipe(b->bytes, b->size);
         free(b->bytes);
         *b = (struct buffer){0};
 }

@@ -7,6 +7,7 @@ static const struct table_column columns[] = {
         {"LEAST ROLE", 0, true}, {"SINCE", 0, false},
 };
 
+/* Without a least role there is nothing to show: keys are allowed too. */
 static const char *role_word(const struct wire_message *row)
 {
         int64_t role = wire_number(row, WIRE_F_ROLE, ROLE_NONE);
@@ -14,6 +15,7 @@ static const char *role_word(const struct wire_message *row)
         return role == ROLE_MEMBER || role == ROLE_ADMIN ? role_to_string((enum role)role) : NULL;
 }
 
+/* No services means every service; an empty cell would look like none. */
 static void put_cells(const struct call *call, struct table *t, const struct wire_message *row)
 {
         struct buffer services = {0};

@@ -25,6 +25,7 @@ static int absolute_path(struct call *call, const char *file, char *path, size_t
         return STATUS_DONE;
 }
 
+/* The request is made from what was given, so the absolute name takes its place there. */
 static int backup(struct call *call)
 {
         char path[WIRE_TEXT_MAX + 1];

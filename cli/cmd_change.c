@@ -96,6 +96,7 @@ void cmd_expand(struct buffer *b, const char *sentence, const struct wire_messag
         }
 }
 
+/* What was asked for and what came of it, under the same names as in the lists. */
 static void put_json(struct call *call, const struct session *s, bool dry)
 {
         struct json j = {.out = &call->out.to};
@@ -159,6 +160,7 @@ int cmd_change(struct call *call)
         return status;
 }
 
+/* Names are compared whole by the daemon, and so here. */
 static bool has_service(const struct args *a, const char *service)
 {
         const char *given;

@@ -11,6 +11,7 @@
 #include "common/token.h"
 #include "common/verdict.h"
 
+/* Facts that the verdict never came to are left out. */
 static void put_line(struct buffer *b, const char *name, struct view value)
 {
         if (view_is_empty(value))
@@ -20,6 +21,7 @@ static void put_line(struct buffer *b, const char *name, struct view value)
         buffer_puts(b, "\n");
 }
 
+/* Which of the ways of naming an organisation it was: half of all questions are about that. */
 static const char *named_by(struct view who)
 {
         static const char *const words[][2] = {
@@ -51,6 +53,7 @@ static void put_org(struct buffer *b, const struct wire_message *m)
         buffer_wipe(&text);
 }
 
+/* A dead token has one date that matters, a live one another. */
 static void put_times(struct buffer *b, const struct wire_message *m, int64_t now)
 {
         int64_t ended = wire_number(m, WIRE_F_ENDED_AT, 0);
@@ -173,6 +176,8 @@ static int answer_locally(struct call *call, struct view text, bool shaped)
         return print_answer(call, &m, shaped ? "malformed" : "not-a-token");
 }
 
+/* The token is put in last and by hand: it is no argument, and no table of arguments knows of it.
+ */
 static int ask(struct call *call, struct view token)
 {
         _cleanup_session_ struct session s = SESSION_INIT;
@@ -191,6 +196,7 @@ static int ask(struct call *call, struct view token)
         return print_answer(call, &s.reply, verdict_to_string((enum verdict)verdict));
 }
 
+/* Its buffer is the one copy in this process, but for the packet, and wipes itself. */
 static int check(struct call *call)
 {
         _cleanup_(secret_buffer_wipe) struct secret_buffer typed = {0};

@@ -20,6 +20,7 @@ struct complete {
         size_t org_count;
 };
 
+/* What does not begin as typed is left out here, so that no shell has to. */
 static void offer(struct complete *c, const char *word, const char *what)
 {
         struct buffer *b = &c->call->out.to;
@@ -61,6 +62,7 @@ static int keep_org(void *context, const struct wire_message *row)
         return STATUS_DONE;
 }
 
+/* Revoked ones can be neither revoked nor rotated nor renamed. */
 static int take_token(void *context, const struct wire_message *row)
 {
         struct complete *c = context;
@@ -100,6 +102,7 @@ static void from_list(struct complete *c, enum wire_verb verb, const char *org, 
         c->call->error = (struct error){0};
 }
 
+/* "rotate" takes either kind. The first organisations only: each costs a question. */
 static void offer_key_ids(struct complete *c, const char *noun)
 {
         if (strcmp(noun, "key") != 0)
@@ -258,6 +261,7 @@ static void take_plain_word(struct place *p, const char *word)
         }
 }
 
+/* No value is looked at: it may be half typed, or wrong, and is the command's to judge. */
 static void take_word(struct place *p, const char *word)
 {
         const struct arg *option = option_of(p->command, word);

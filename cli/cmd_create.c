@@ -63,6 +63,7 @@ static int not_printed(struct session *s, int r)
                          strerror(-r), status == STATUS_DONE ? "was" : "is being");
 }
 
+/* The text is out and cannot be taken back; what can be said is that it is worth nothing. */
 static int not_kept(struct call *call)
 {
         struct error *e = &call->error;
@@ -74,6 +75,7 @@ static int not_kept(struct call *call)
                              "tells");
 }
 
+/* Both in words and as a date: the one to be understood, the other to be written down. */
 static void note_end(const struct call *call, int64_t expires_at)
 {
         char words[TIMEWORDS_SIZE], date[EXPIRY_TEXT_SIZE];
@@ -87,6 +89,7 @@ static void note_end(const struct call *call, int64_t expires_at)
                     timewords_relative(expires_at, call->now, words), date);
 }
 
+/* What one has to know before the old one is thrown away. */
 static void note_replaced(const struct call *call, const struct made *made)
 {
         int64_t overlap = 0;
@@ -136,6 +139,7 @@ static int deliver(struct session *s)
         return STATUS_DONE;
 }
 
+/* For every verb that is answered by a token. */
 int cmd_create(struct call *call)
 {
         _cleanup_session_ struct session s = SESSION_INIT;

@@ -12,6 +12,7 @@ struct listing {
         size_t rows;
 };
 
+/* Written as they come: a list of a million rows begins at once. */
 static int take_row(void *context, const struct wire_message *row)
 {
         struct listing *l = context;
@@ -52,6 +53,8 @@ static void note_empty(const struct listing *l)
         buffer_wipe(&text);
 }
 
+/* Where it fails nothing of the document that was not sent out yet is printed: an error comes with
+   a document or with none, and the exit status says which. */
 int cmd_list(struct call *call, const struct cmd_list *form)
 {
         _cleanup_(table_freep) struct table *table = NULL;

@@ -9,6 +9,7 @@ static const struct table_column columns[] = {
         {"SINCE", 0, false},
 };
 
+/* Anything that is not plainly an admin is shown as the lesser role. */
 static const char *role_word(const struct wire_message *row)
 {
         return role_to_string(wire_number(row, WIRE_F_ROLE, 0) == ROLE_ADMIN ? ROLE_ADMIN

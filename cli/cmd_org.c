@@ -22,6 +22,7 @@ static void cell_number(struct table *t, int64_t number)
         buffer_wipe(&b);
 }
 
+/* NULL, and so an empty column, for root who is no member. */
 static const char *role_word(const struct wire_message *row)
 {
         int64_t role = wire_number(row, WIRE_F_ROLE, ROLE_NONE);
@@ -31,6 +32,7 @@ static const char *role_word(const struct wire_message *row)
         return role_to_string((enum role)role);
 }
 
+/* The word, not only the colour, says that it is suspended. */
 static void put_cells(const struct call *call, struct table *t, const struct wire_message *row)
 {
         bool suspended = wire_number(row, WIRE_F_SUSPENDED, 0) != 0;
@@ -70,6 +72,7 @@ static int org_list(struct call *call)
         return cmd_list(call, &form);
 }
 
+/* The policy in the words that set it, so that it can be copied. */
 static void put_shown(struct call *call, const struct wire_message *m)
 {
         struct buffer *b = &call->out.to;

@@ -1,5 +1,7 @@
 #include "cli/cmd.h"
 
+/* --all has to be said: "orgtoken revoke --user alice" may come from somebody who has one token in
+   mind and would find out too late. */
 static int revoke_all(struct call *call)
 {
         if (args_has(&call->args, "--all"))

@@ -30,6 +30,7 @@ struct scan {
         struct buffer ended; /* of struct ended */
 };
 
+/* A walk through all of them: a file with thousands of different tokens has other troubles. */
 static bool find_ended(const struct scan *scan, const struct scanner_find *find,
                        enum end_of *ret_end)
 {
@@ -88,6 +89,7 @@ static int end_token(struct scan *scan, const struct scanner_find *find, enum en
         return status;
 }
 
+/* The key id, and never more of what was found: this goes into logs of its own. */
 static void put_find(struct scan *scan, const struct scanner_find *find, enum end_of end)
 {
         static const char *const words[] = {"", " revoked", " revoked already"};
@@ -156,6 +158,7 @@ static int scan_descriptor(struct scan *scan, struct scanner *scanner, int fd)
         return STATUS_DONE;
 }
 
+/* O_NOCTTY: a path may name a terminal, which must not become ours. */
 static int scan_file(struct scan *scan, struct scanner *scanner, const char *file)
 {
         _cleanup_(close_fdp) int fd = -1;

@@ -83,6 +83,7 @@ static const struct metric *find_metric(const char *name, const char **ret_rest)
         return &other;
 }
 
+/* Names become labels and members of a document: only those that are harmless as such are taken. */
 static int take_row(void *context, const struct wire_message *row)
 {
         struct sample_set *s = context;
@@ -101,6 +102,7 @@ static int take_row(void *context, const struct wire_message *row)
         return STATUS_DONE;
 }
 
+/* Two digits at least, so that growth can be seen. */
 static void put_bytes(struct buffer *b, int64_t bytes)
 {
         static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -198,6 +200,7 @@ static const char *family_of(const struct value *v)
         return v->metric->family ? v->metric->family : v->name;
 }
 
+/* A family may come in several places of the answer, but stands in one of the text. */
 static bool is_first_of_family(const struct sample_set *s, size_t at)
 {
         for (size_t i = 0; i < at; i++)

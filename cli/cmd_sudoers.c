@@ -88,6 +88,7 @@ static int take_row(void *context, const struct wire_message *row)
         return STATUS_DONE;
 }
 
+/* The file is read years later by somebody who has never heard of this command. */
 static void put_head(struct buffer *b)
 {
         buffer_printf(

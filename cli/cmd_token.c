@@ -19,6 +19,7 @@ const char *cmd_state_word(int64_t state)
         }
 }
 
+/* A state that is not known is shown as if it were bad news. */
 static enum style state_style(int64_t state)
 {
         switch (state) {
@@ -93,6 +94,8 @@ void cmd_put_last_use(struct buffer *b, const struct wire_message *row, int64_t 
         }
 }
 
+/* "by su; from 10.0.0.0/8; as deploy": the words of the last use, so that the two can be compared.
+ */
 static void put_limits(struct buffer *b, const struct wire_message *row)
 {
         static const struct {
@@ -149,6 +152,7 @@ static void put_key_cells(const struct call *call, struct table *t, const struct
         put_common_cells(call, t, row);
 }
 
+/* The user only where the list may hold several. */
 static void put_pat_cells(const struct call *call, struct table *t, const struct wire_message *row)
 {
         bool everybodys = geteuid() == 0 && !args_has(&call->args, "--user");

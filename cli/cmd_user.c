@@ -9,6 +9,7 @@ static const struct table_column columns[] = {
         {"ORGS", 0, false}, {"PATS", 0, false}, {"SINCE", 0, false},
 };
 
+/* A dash where nothing was seen yet: a uid of 0 would be root's. */
 static void cell_number(struct table *t, const struct wire_message *row, enum wire_field field)
 {
         struct buffer b = {0};

@@ -40,6 +40,7 @@ struct whoami {
         int64_t uid; /* -1: not said */
 };
 
+/* -1 for a section of a newer daemon. */
 static int section_of(struct view word)
 {
         for (int i = 0; i < SECTIONS; i++)
@@ -68,6 +69,7 @@ static void put_org(struct buffer *b, const struct wire_message *row)
                       wire_number(row, WIRE_F_SUSPENDED, 0) ? ", suspended" : "");
 }
 
+/* Which organisation a token has to name for it is what one needs to know. */
 static void put_account(struct buffer *b, const struct wire_message *row)
 {
         buffer_put_view(b, wire_text(row, WIRE_F_ACCOUNT));
@@ -95,6 +97,7 @@ static void put_token(struct buffer *b, const struct wire_message *row, int64_t 
         cmd_put_last_use(b, row, now);
 }
 
+/* With the time first of all that could be said: "was that me?" is answered by it. */
 static void put_recent(struct buffer *b, const struct wire_message *row, int64_t now)
 {
         char words[TIMEWORDS_SIZE];

@@ -8,6 +8,7 @@ const struct command *const command_sets[] = {
         cmd_status, cmd_host,   cmd_clock,  cmd_backup, cmd_complete, NULL,
 };
 
+/* Nouns that are the whole command speak for themselves, by their row. */
 const char *command_noun_summary(const char *noun)
 {
         static const char *const summaries[][2] = {

@@ -18,6 +18,7 @@ static const char *const everywhere[][2] = {
         {"--version", "the version"},
 };
 
+/* Brackets for what may be left out, dots for what may come again, as everywhere. */
 static void put_usage_arg(struct buffer *b, const struct arg *a)
 {
         bool optional = arg_is_option(a) ? !(a->flags & ARG_REQUIRED) : a->flags & ARG_OPTIONAL;
@@ -60,6 +61,7 @@ static void put_paragraph(struct buffer *b, const char *text, unsigned width)
         buffer_puts(b, "\n");
 }
 
+/* Said on the pages that list commands; on a command's own page they would hide its own options. */
 static void put_everywhere(struct buffer *b, unsigned width)
 {
         buffer_puts(b, "\nWith every command:\n");
@@ -67,6 +69,7 @@ static void put_everywhere(struct buffer *b, unsigned width)
                 put_entry(b, everywhere[i][0], everywhere[i][1], width);
 }
 
+/* One line a noun, though most have several rows. */
 static void put_all(struct buffer *b, unsigned width)
 {
         const char *last = "";
@@ -100,6 +103,7 @@ static void put_noun(struct buffer *b, const char *noun, unsigned width)
         put_everywhere(b, width);
 }
 
+/* First what must be there, in its order; then the options. */
 static void put_args(struct buffer *b, const struct command *c, bool options, unsigned width)
 {
         bool any = false;
@@ -148,6 +152,8 @@ static void put_forms(struct buffer *b, const struct command *c, unsigned width)
                 }
 }
 
+/* From the general to the particular: what it does, how it is typed, each word, each form of a
+   value, and then what one has to know. */
 static void put_command(struct buffer *b, const struct command *c, unsigned width)
 {
         struct buffer usage = {0};

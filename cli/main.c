@@ -30,6 +30,7 @@ static int print_help(struct call *call)
         return output_flush(&call->out, &call->error);
 }
 
+/* The terminal is looked at even where the line is wrong: the error is told there. */
 static int run(struct call *call, int count, char *const *words)
 {
         int status = args_parse(count, words, call->now, &call->args, &call->error);
@@ -46,6 +47,7 @@ static int run(struct call *call, int count, char *const *words)
         return call->args.command->run(call);
 }
 
+/* Errors are printed here and nowhere else, once, by whoever knows whether anybody wants JSON. */
 int main(int argc, char **argv)
 {
         struct call call = {.socket = ORGTOKEN_MANAGE_SOCKET};

@@ -63,6 +63,7 @@ void output_prepare(void)
         (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* COLUMNS comes from anybody: what is no sensible number is as if it were not set. */
 static unsigned parse_width(const char *text)
 {
         unsigned width = 0;
@@ -77,6 +78,7 @@ static unsigned parse_width(const char *text)
         return width <= WIDTH_MAX ? width : 0;
 }
 
+/* COLUMNS first: who sets it for one command wants another width than the terminal's. */
 static unsigned terminal_width(void)
 {
         struct winsize size = {0};
@@ -100,6 +102,7 @@ void output_init(struct output *o, bool json)
         o->colour = terminal && !(no_color && no_color[0]) && !(term && strcmp(term, "dumb") == 0);
 }
 
+/* write(2) may take less than it was given, on a pipe or a disk that is nearly full. */
 int output_write(struct view bytes)
 {
         size_t written = 0;
@@ -146,6 +149,7 @@ static void write_error(struct buffer *line)
         buffer_wipe(line);
 }
 
+/* Notes hold names too, so they are made safe like everything else. */
 void output_note(const struct output *o, const char *format, ...)
 {
         struct buffer text = {0}, line = {0};

@@ -37,6 +37,7 @@ static bool row_is_for(const struct policy_row *row, bool host)
         return host ? row->host : row->org;
 }
 
+/* "none" is a word of its own and 0 is not accepted: "max-life=0d" may be meant as either. */
 static int parse_value(enum policy_kind kind, struct view value, int64_t *ret)
 {
         switch (kind) {
@@ -106,6 +107,7 @@ const char *policy_word(bool host, size_t number)
         return number < 10 ? words[host][number] : NULL;
 }
 
+/* A number of a newer daemon is shown as unknown rather than as the nearest. */
 static const char *self_service_word(int64_t number)
 {
         return number >= 1 && number <= 3 ? self_service[number] : "?";
@@ -143,6 +145,7 @@ void policy_put_words(struct buffer *b, const struct wire_message *answer)
         }
 }
 
+/* For scripts null is what "none" is for people: a comparison with 0 would be wrong too easily. */
 void policy_put_json(struct json *j, const struct wire_message *answer)
 {
         for (size_t i = 0; i < ROWS; i++) {

@@ -5,8 +5,9 @@
 
 #include "common/secret.h"
 
-#define PREFIX_MAX 3                                         /* "pat" */
-#define BEHIND     (1 + TOKEN_ID_LEN + 1 + TOKEN_SECRET_LEN) /* from the '_' to the end of a token */
+#define PREFIX_MAX 3 /* "pat" */
+/* From the '_' to the end of a token. */
+#define BEHIND (1 + TOKEN_ID_LEN + 1 + TOKEN_SECRET_LEN)
 
 void scanner_init(struct scanner *s, scanner_found found, void *context)
 {
@@ -97,8 +98,6 @@ int scanner_take(struct scanner *s, size_t len)
            once. */
         if (len > 0)
                 until = total >= BEHIND ? total - BEHIND + 1 : 0;
-        if (until < s->next)
-                until = s->next;
         r = search(s, view_of_bytes(s->buffer, total), until);
         if (r == 0)
                 keep(s, until, total);

@@ -102,12 +102,14 @@ int session_failure(struct session *s, int r)
         }
 }
 
+/* The reply is in the client's buffer, and the error outlives it. */
 static void copy_text(struct view text, const char *fallback, char *to, size_t size)
 {
         if (view_is_empty(text) || !view_copy(text, to, size))
                 (void)view_copy(view_of(fallback), to, size);
 }
 
+/* The daemon's own words: it knows what was wrong, what is accepted and what to type. */
 static int refused(struct session *s)
 {
         struct error *e = &s->call->error;
@@ -137,6 +139,8 @@ static int judge(struct session *s)
         return STATUS_DONE;
 }
 
+/* The client's 0 is our STATUS_DONE; its errors stay negative until somebody gives them a meaning.
+ */
 static int receive(struct session *s)
 {
         int r = client_receive(&s->client, &s->reply);
@@ -152,6 +156,7 @@ static unsigned bounded(const struct session *s, unsigned timeout_ms)
         return patience > 0 && patience < timeout_ms ? patience : timeout_ms;
 }
 
+/* What walks through the whole store takes as long as that takes. */
 static unsigned answer_timeout(enum wire_verb verb)
 {
         bool is_long = verb == WIRE_V_REVOKE_ALL || verb == WIRE_V_BACKUP ||
@@ -215,6 +220,7 @@ int session_list(struct call *call, session_row row, void *context)
         return status == STATUS_DONE ? session_rows(&s, row, context) : status;
 }
 
+/* On the same connection, as a request of its own with its own nonce. */
 int session_acknowledge(struct session *s, bool accepted)
 {
         uint8_t nonce[WIRE_NONCE_LEN];

@@ -30,20 +30,19 @@ static const char *unit_name(const struct unit *u, int64_t count)
         return count == 1 ? u->one : u->many;
 }
 
-/* The unit for a span and how many of it. Rounding up may reach the next unit: 47 h 50 min is 2
- * days. */
+/* The unit for a span and how many of it. The unit goes by the span itself, so that rounding up
+   never changes it: what was just made for two days reads "in 48 h" a second later, and not "in 2
+   days". */
 static const struct unit *pick_unit(int64_t seconds, bool nearest, int64_t *ret_count)
 {
         size_t i = 0;
         int64_t count;
 
-        for (;; i++) {
-                count = seconds / units[i].seconds;
-                if (nearest && seconds % units[i].seconds * 2 >= units[i].seconds && i > 0)
-                        count++;
-                if (i + 1 == UNITS || count * units[i].seconds < units[i].until)
-                        break;
-        }
+        while (i + 1 < UNITS && seconds >= units[i].until)
+                i++;
+        count = seconds / units[i].seconds;
+        if (nearest && seconds % units[i].seconds * 2 >= units[i].seconds)
+                count++;
         *ret_count = count;
         return &units[i];
 }

@@ -8,6 +8,7 @@
 #include "common/expiry.h"
 #include "common/name.h"
 
+/* The wire has numbers for these, so a word that is none cannot even be asked about. */
 static int parse_role(struct view text, int64_t *ret)
 {
         enum role role;
@@ -35,6 +36,8 @@ static int parse_state(struct view text, int64_t *ret)
         return -EINVAL;
 }
 
+/* Networks and addresses are only looked at here: they travel as they were written, and the daemon
+   makes them canonical. */
 static int parse_number(enum arg_kind kind, struct view text, int64_t now, int64_t *ret)
 {
         struct cidr network;
@@ -57,6 +60,7 @@ static int parse_number(enum arg_kind kind, struct view text, int64_t now, int64
         return 0;
 }
 
+/* What is accepted, in the words of whoever parses it: the two cannot come apart. */
 static const char *rule(enum arg_kind kind)
 {
         switch (kind) {
@@ -134,6 +138,7 @@ static const struct name_kind {
         {WIRE_F_LIMIT_SOURCE, "bad-source", cidr_rule},
 };
 
+/* Of the fields only these are names; for another one the first will do. */
 static const struct name_kind *name_kind_of(enum wire_field field)
 {
         for (size_t i = 0; i < sizeof(name_kinds) / sizeof(name_kinds[0]); i++)
@@ -142,6 +147,8 @@ static const struct name_kind *name_kind_of(enum wire_field field)
         return &name_kinds[0];
 }
 
+/* The bounds of the protocol, not those of a name: what can be sent is sent, and the daemon judges
+ * it. */
 static size_t longest(enum wire_field field)
 {
         if (field == WIRE_F_NAME)

@@ -33,6 +33,17 @@ static void put(struct line *l, const char *piece, size_t len)
                 l->cut = l->used;
 }
 
+/* One after the other, so that as many stay as there is room for; at once where all fit. */
+static void put_letters(struct line *l, const char *letters, size_t len)
+{
+        if (l->used + len + strlen(ELLIPSIS) < l->size) {
+                put(l, letters, len);
+                return;
+        }
+        for (size_t i = 0; i < len; i++)
+                put(l, letters + i, 1);
+}
+
 /* Ends the line, and where something was left out, says so in the place of the last pieces: a
    reader must be able to tell a whole name from the beginning of one. */
 static void finish(struct line *l)
@@ -104,11 +115,10 @@ static size_t put_run(struct line *l, struct view text, size_t at)
                 len++;
         if (len >= TOKEN_RANDOM_LEN)
                 put(l, "[redacted]", strlen("[redacted]"));
-        while (at < start + len && token_prefix_at(text, at) == 0) {
-                if (len < TOKEN_RANDOM_LEN)
-                        put(l, text.ptr + at, 1);
+        while (at < start + len && token_prefix_at(text, at) == 0)
                 at++;
-        }
+        if (len < TOKEN_RANDOM_LEN)
+                put_letters(l, text.ptr + start, at - start);
         return at;
 }
 

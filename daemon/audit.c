@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -55,6 +56,24 @@ static void append(struct text *t, const char *format, ...)
                 t->len += (size_t)n;
 }
 
+/* "NAME=value\n". Copied and not formatted: a record has a dozen of them. */
+static void append_field(struct text *t, const char *prefix, const char *name, const char *value)
+{
+        const char *const parts[] = {prefix, name, "=", value, "\n"};
+        size_t len[5], sum = 0;
+
+        for (size_t i = 0; i < 5; i++)
+                sum += len[i] = strlen(parts[i]);
+        if (sum >= sizeof(t->bytes) - t->len) {
+                t->full = true;
+                return;
+        }
+        for (size_t i = 0; i < 5; i++) {
+                memcpy(t->bytes + t->len, parts[i], len[i]);
+                t->len += len[i];
+        }
+}
+
 struct field {
         const char *name;
         struct view value;
@@ -81,12 +100,12 @@ static void format_journal(const struct audit_record *r, uint64_t lost, struct t
 
         append(t, "MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=orgtokend\n",
                r->message_id ? r->message_id : AUDIT_ID_STORE, r->priority);
-        append(t, "MESSAGE=%s\n", logsafe(r->message, safe, sizeof(safe)));
+        append_field(t, "MESSAGE", "", logsafe(r->message, safe, sizeof(safe)));
         list_fields(r, fields);
         for (size_t i = 0; i < FIELDS; i++)
                 if (!view_is_empty(fields[i].value))
-                        append(t, "ORGTOKEN_%s=%s\n", fields[i].name,
-                               logsafe(fields[i].value, safe, LOGSAFE_SIZE));
+                        append_field(t, "ORGTOKEN_", fields[i].name,
+                                     logsafe(fields[i].value, safe, LOGSAFE_SIZE));
         if (r->caller_uid >= 0)
                 append(t, "ORGTOKEN_CALLER_UID=%" PRId64 "\n", r->caller_uid);
         if (r->caller_pid > 0)
@@ -184,10 +203,13 @@ static int send_record(const struct text *t)
 
 void audit_write(const struct audit_record *record)
 {
-        struct text t = {.len = 0};
+        struct text t;
         uint64_t lost;
         int r;
 
+        /* Not its eight kilobytes. */
+        t.len = 0;
+        t.full = false;
         (void)pthread_mutex_lock(&journal.lock);
         lost = journal.lost;
         format_journal(record, lost, &t);

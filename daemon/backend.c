@@ -56,6 +56,7 @@ static void close_store(struct backend *b)
         b->reader = store_reader_close(b->reader);
         b->worker_reader = store_reader_close(b->worker_reader);
         b->writer = store_writer_close(b->writer);
+        b->memo = seal_memo_free(b->memo);
         b->key = keyhash_free(b->key);
 }
 
@@ -147,6 +148,10 @@ static int open_store(struct backend *b)
         b->manage.sealed = b->verifier.sealed;
         b->manage.sealed.reader = b->worker_reader;
         b->manage.sealed.writer = b->writer;
+        /* Without memory for it verification is slower, and that is all. */
+        if (!b->memo)
+                (void)seal_memo_new(&b->memo);
+        b->verifier.sealed.memo = b->memo;
         b->can_manage = true;
         return writing;
 }

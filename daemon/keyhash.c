@@ -17,6 +17,7 @@
    guard pages, and read-only once it is made. */
 struct keyhash {
         uint8_t key[KEYHASH_KEY_LEN];
+        crypto_auth_hmacsha256_state start; /* of every MAC: the key and the tag are in it already */
 };
 
 _Static_assert(KEYHASH_LEN == crypto_hash_sha256_BYTES, "a proof is a SHA-256");
@@ -45,20 +46,6 @@ struct keyhash *keyhash_free(struct keyhash *k)
 }
 
 DEFINE_CLEANUP(struct keyhash *, keyhash_free);
-
-int keyhash_new(const uint8_t key[static KEYHASH_KEY_LEN], struct keyhash **ret)
-{
-        _cleanup_(keyhash_freep) struct keyhash *k = sodium_malloc(sizeof(*k));
-
-        if (!k)
-                return -ENOMEM;
-        memcpy(k->key, key, sizeof(k->key));
-        /* -1 where a platform cannot; on Linux it cannot fail for memory that is its own. */
-        if (sodium_mprotect_readonly(k) != 0)
-                return -ENOMEM;
-        *ret = steal_ptr(k);
-        return 0;
-}
 
 /* A length as 8 bytes, the least significant first. */
 static void length_bytes(size_t len, unsigned char ret[static 8])
@@ -92,6 +79,29 @@ static void mac_put(crypto_auth_hmacsha256_state *state, struct view v)
         must(crypto_auth_hmacsha256_update(state, bytes_of(v), v.len));
 }
 
+/* What all MACs under a key begin with is computed once: two blocks of the hash, of the five that a
+   short one takes. */
+static void start_mac(struct keyhash *k)
+{
+        must(crypto_auth_hmacsha256_init(&k->start, k->key, sizeof(k->key)));
+        mac_put(&k->start, VIEW(MAC_TAG));
+}
+
+int keyhash_new(const uint8_t key[static KEYHASH_KEY_LEN], struct keyhash **ret)
+{
+        _cleanup_(keyhash_freep) struct keyhash *k = sodium_malloc(sizeof(*k));
+
+        if (!k)
+                return -ENOMEM;
+        memcpy(k->key, key, sizeof(k->key));
+        start_mac(k);
+        /* -1 where a platform cannot; on Linux it cannot fail for memory that is its own. */
+        if (sodium_mprotect_readonly(k) != 0)
+                return -ENOMEM;
+        *ret = steal_ptr(k);
+        return 0;
+}
+
 int64_t keyhash_fingerprint(const struct keyhash *k)
 {
         unsigned char mac[KEYHASH_LEN];
@@ -122,10 +132,8 @@ void keyhash_proof(struct view claims, struct view secret, uint8_t ret[static KE
 void keyhash_mac(const struct keyhash *k, const char *domain, struct view message,
                  uint8_t ret[static KEYHASH_LEN])
 {
-        crypto_auth_hmacsha256_state state;
+        crypto_auth_hmacsha256_state state = k->start;
 
-        must(crypto_auth_hmacsha256_init(&state, k->key, sizeof(k->key)));
-        mac_put(&state, VIEW(MAC_TAG));
         mac_put(&state, view_of(domain));
         mac_put(&state, message);
         must(crypto_auth_hmacsha256_final(&state, ret));

@@ -43,9 +43,6 @@ static int remember_account(void *context, const struct record_account *account)
 {
         struct record_account *only = context;
 
-        /* The second one ends the walk: which is meant cannot be guessed. */
-        if (only->name[0])
-                return 1;
         *only = *account;
         return 0;
 }
@@ -70,6 +67,7 @@ static int guess_account(struct manage_op *op, const struct token *token,
         if (r == 0)
                 r = store_list_accounts(op->s.reader, record.owner, &cursor, 2, remember_account,
                                         only);
+        /* 1 where there are two or more: which of them is meant cannot be guessed. */
         if (r == 0 && only->name[0])
                 *ret = view_of(only->name);
         return r < 0 ? r : 0;

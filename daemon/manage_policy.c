@@ -106,7 +106,7 @@ int manage_check_life(struct manage_op *op, const struct policy *policy, const c
         char life[MANAGE_LIFE_SIZE];
         bool never = expires_at == EXPIRY_NEVER;
 
-        if (policy->max_life > 0 && (never || expires_at - op->call->clock > policy->max_life)) {
+        if (policy->max_life > 0 && expires_at - op->call->clock > policy->max_life) {
                 (void)manage_life(policy->max_life, life);
                 return manage_refuse(
                         op, MANAGE_POLICY,

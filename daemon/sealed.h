@@ -11,12 +11,20 @@
 #include "daemon/keyhash.h"
 #include "daemon/store.h"
 
+/* The seals computed last, so that the rows which every login asks for (its org, its account) cost a comparison
+   of bytes and not a hash. It knows what a seal must be, never that a row is good: that is compared each time.
+   For one key and one thread. */
+struct seal_memo;
+int seal_memo_new(struct seal_memo **ret);
+struct seal_memo *seal_memo_free(struct seal_memo *m);
+
 /* A reader with the key; borrowed both. Cheap to make on the stack. */
 struct sealed {
         struct store_reader *reader;
         struct store_writer *writer; /* NULL: read only */
         const struct keyhash *key;
         int64_t fingerprint;
+        struct seal_memo *memo; /* NULL: every seal is computed */
 };
 
 int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret);

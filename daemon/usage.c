@@ -14,7 +14,7 @@ struct note {
         struct record_last_use use;
         int64_t since; /* when it began to wait */
         struct note *next_in_bucket;
-        struct note *older, *newer;
+        struct note *newer;
 };
 
 struct usage {
@@ -62,7 +62,6 @@ static struct note **find_link(struct usage *u, int64_t token_id)
 static void append(struct usage *u, struct note **link, struct note *n)
 {
         *link = n;
-        n->older = u->newest;
         if (u->newest)
                 u->newest->newer = n;
         else
@@ -78,9 +77,7 @@ static struct note *take_oldest(struct usage *u)
 
         *find_link(u, n->use.token_id) = n->next_in_bucket;
         u->oldest = n->newer;
-        if (u->oldest)
-                u->oldest->older = NULL;
-        else
+        if (!u->oldest)
                 u->newest = NULL;
         u->count--;
         return n;

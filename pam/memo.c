@@ -1,14 +1,17 @@
 #include "pam/memo.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/secret.h"
 
-#define MEMO_NAME "orgtoken_memo"
+#define MEMO_NAME  "orgtoken_memo"
+#define EXPIRES_AT "ORGTOKEN_EXPIRES_AT"
 /* Name, '=', value and NUL: a user's name is the longest that the answer may hold. */
 #define VARIABLE_SIZE (sizeof("ORGTOKEN_KEY_ID=") + NAME_ITEM_MAX)
 
@@ -109,9 +112,20 @@ static int set_variable(pam_handle_t *pamh, const char *name, struct view value)
         return pam_putenv(pamh, text) == PAM_SUCCESS ? 0 : -ENOMEM;
 }
 
+/* When the token ends, in seconds since the epoch; taken away for one that never does. */
+static int set_expiry(pam_handle_t *pamh, const struct wire_message *allow)
+{
+        char text[24];
+
+        if (!wire_has(allow, WIRE_F_EXPIRES_AT))
+                return set_variable(pamh, EXPIRES_AT, VIEW_ABSENT);
+        (void)snprintf(text, sizeof(text), "%" PRId64, wire_number(allow, WIRE_F_EXPIRES_AT, 0));
+        return set_variable(pamh, EXPIRES_AT, view_of(text));
+}
+
 int memo_publish(pam_handle_t *pamh, const struct wire_message *allow)
 {
-        int r = 0;
+        int r = set_expiry(pamh, allow);
 
         for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]) && r == 0; i++)
                 r = set_variable(pamh, variables[i].name, wire_text(allow, variables[i].field));
@@ -126,4 +140,5 @@ void memo_clear(pam_handle_t *pamh)
                 (void)pam_set_data(pamh, MEMO_NAME, NULL, NULL);
         for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
                 (void)set_variable(pamh, variables[i].name, VIEW_ABSENT);
+        (void)set_variable(pamh, EXPIRES_AT, VIEW_ABSENT);
 }

@@ -16,6 +16,7 @@
 #include "common/token.h"
 #include "pam/converse.h"
 #include "pam/memo.h"
+#include "pam/notice.h"
 #include "pam/options.h"
 #include "pam/outcome.h"
 #include "pam/request.h"
@@ -222,7 +223,7 @@ static int check_session(pam_handle_t *pamh, const struct options *options,
         return outcome_to_pam(PHASE_SESSION, &outcome);
 }
 
-static int session(pam_handle_t *pamh, int argc, const char **argv)
+static int session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         struct request_facts facts;
         struct options options;
@@ -232,6 +233,8 @@ static int session(pam_handle_t *pamh, int argc, const char **argv)
         if (code != PAM_SUCCESS)
                 return code;
         unfit = request_facts_from_pam(pamh, &facts);
+        if (!options.quiet && !((unsigned)flags & PAM_SILENT))
+                notice_expiry(pamh, &facts);
         if (request_is_no_elevation(&facts))
                 return PAM_IGNORE;
         if (unfit) {
@@ -265,9 +268,8 @@ EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char 
 EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         int saved = errno;
-        int code = session(pamh, argc, argv);
+        int code = session(pamh, flags, argc, argv);
 
-        (void)flags;
         errno = saved;
         return code;
 }

@@ -33,6 +33,7 @@ test_programs = \
   %D%/pam/test_auth \
   %D%/pam/test_hostile \
   %D%/pam/test_memory \
+  %D%/pam/test_notice \
   %D%/pam/test_options \
   %D%/pam/test_org \
   %D%/pam/test_outcome \
@@ -78,6 +79,7 @@ cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA
 %C%_pam_test_auth_LDADD = $(pam_ldadd)
 %C%_pam_test_hostile_LDADD = $(pam_ldadd)
 %C%_pam_test_memory_LDADD = $(pam_ldadd)
+%C%_pam_test_notice_LDADD = $(pam_ldadd)
 %C%_pam_test_options_LDADD = $(pam_ldadd)
 %C%_pam_test_org_LDADD = $(pam_ldadd)
 %C%_pam_test_outcome_LDADD = $(pam_ldadd)

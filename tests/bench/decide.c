@@ -96,6 +96,7 @@ int main(int argc, char **argv)
         bench_must(usage_new(&v.usage), "usage_new");
         v.sealed = (struct sealed){
                 .reader = reader, .key = key, .fingerprint = keyhash_fingerprint(key)};
+        bench_must(seal_memo_new(&v.sealed.memo), "seal_memo_new");
         bench_read_credentials(argv[2], &credentials);
         start = bench_now();
         for (int i = 0; i < n; i++) {
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
                 bench_verification(&v, &request, &reply);
         }
         (void)printf("{\"times\": %d, \"each\": %.3f}\n", n, (double)(bench_now() - start) / 1e3 / n);
+        (void)seal_memo_free(v.sealed.memo);
         (void)usage_free(v.usage);
         (void)grant_table_free(v.grants);
         (void)store_reader_close(reader);

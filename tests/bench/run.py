@@ -387,6 +387,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--debs", help="folder of Debian packages of the peers, installed in the sandbox")
     parser.add_argument("--sizes", help="numbers of tokens, 1e3,1e5")
+    parser.add_argument("--only", help="stages, by name: logins,throughput")
     parser.add_argument("--out", default=None)
     args = parser.parse_args()
     bench = Bench(args)

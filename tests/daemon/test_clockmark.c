@@ -211,6 +211,9 @@ static void test_saving(void **state)
         (void)run(&m, 1);
         assert_true(clockmark_wants_save(&m.c, m.boot, &mark));
         assert_int_equal(mark, m.real);
+        /* A mark that stands still is saved once. */
+        m.boot += 10 * CLOCKMARK_SAVE_SECONDS;
+        assert_false(clockmark_wants_save(&m.c, m.boot, &mark));
 }
 
 static void test_reset(void **state)

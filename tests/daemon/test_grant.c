@@ -208,6 +208,23 @@ static void test_in_all(void **state)
         assert_int_equal(grant_count(*state), 2);
 }
 
+/* Those that are over go, wherever they stand, and the others stay. */
+static void test_expire_among_others(void **state)
+{
+        for (int i = 0; i < 12; i++) {
+                struct record_grant g =
+                        make("alice", 1000, 1, i, "", i % 3 ? NOW : NOW - GRANT_LIFE_SECONDS + 1);
+
+                assert_int_equal(grant_load(*state, &g), 0);
+        }
+        assert_int_equal(grant_expire(*state, NOW + 1), 8);
+        for (int i = 0; i < 12; i++) {
+                struct record_grant g = make("alice", 1000, 1, i, "", NOW), r;
+
+                assert_int_equal(grant_renew(*state, &g, NOW + 1, &r), i % 3 ? 0 : -ENOENT);
+        }
+}
+
 static void test_drop_while_walking(void **state)
 {
         size_t index = 0, seen = 0;
@@ -243,6 +260,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_future_is_not_live, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_per_actor, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_in_all, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_expire_among_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_drop_while_walking, setup, teardown),
         };
 

@@ -42,7 +42,7 @@ static bool is_unavailable(struct manage_fixture *f, int64_t uid)
         int64_t before = revision(f);
 
         return run_as(f, uid) == WIRE_UNAVAILABLE && manage_records.failures == failures + 1 &&
-               revision(f) == before && f->reply.new_token == -1;
+               revision(f) == before && f->reply.new_token == -1 && f->packet_count == 1;
 }
 
 /* Every reason has a word of its own. */
@@ -213,17 +213,53 @@ static void test_tampered_token(void **state)
         assert_true(is_done(f, PERSON_ALICE));
 }
 
+/* An id that exists is drawn again; a source that only repeats itself is given up. */
 static void test_same_ids(void **state)
 {
         struct manage_fixture *f = *state;
 
-        f->same_ids = true;
+        f->repeats = 2; /* id and secret */
         ask(f, WIRE_V_PAT_CREATE);
         set_text(f, WIRE_F_NAME, "x");
         assert_true(is_done(f, PERSON_ALICE));
-        assert_true(is_unavailable(f, PERSON_ALICE));
-        f->same_ids = false;
+        f->repeats = 4;
         assert_true(is_done(f, PERSON_ALICE));
+        f->repeats = 1000;
+        assert_true(is_unavailable(f, PERSON_ALICE));
+        f->repeats = 0;
+        assert_true(is_done(f, PERSON_ALICE));
+}
+
+/* A damaged record of its own must not lock root out. */
+static void test_damaged_root(void **state)
+{
+        struct manage_fixture *f = *state;
+
+        ask(f, WIRE_V_PAT_CREATE);
+        set_text(f, WIRE_F_NAME, "x");
+        assert_true(is_done(f, 0));
+        fixture_tamper(f->store, "UPDATE user SET suspended = 1 WHERE name = 'root'");
+        assert_true(is_unavailable(f, 0));
+        ask(f, WIRE_V_ORG_LIST);
+        assert_true(is_done(f, 0));
+}
+
+/* A revoked row that was put back as it was before, but for its mac. */
+static void test_raised_token(void **state)
+{
+        struct manage_fixture *f = *state;
+        char id[TOKEN_KEY_ID_SIZE];
+
+        (void)make_pat(f, PERSON_ALICE, "laptop", 0, id);
+        fixture_tamper(f->store, "CREATE TABLE keep AS SELECT proof FROM token");
+        ask(f, WIRE_V_PAT_REVOKE);
+        set_text(f, WIRE_F_KEY_ID, id);
+        assert_true(is_done(f, PERSON_ALICE));
+        fixture_tamper(f->store, "UPDATE token SET revoked_at = NULL, end_reason = NULL,"
+                                 " proof = (SELECT proof FROM keep)");
+        ask(f, WIRE_V_ROTATE);
+        set_text(f, WIRE_F_KEY_ID, id);
+        assert_true(is_unavailable(f, PERSON_ALICE));
 }
 
 /* No name and no message can make more than one line of at most 300 bytes, in UTF-8. */
@@ -334,10 +370,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_reasons), TEST(test_bad_packets), TEST(test_other_socket),
-                TEST(test_user_database),       TEST(test_read_only),   TEST(test_tampered_rows),
-                TEST(test_tampered_token),      TEST(test_same_ids),    TEST(test_messages),
-                TEST(test_pasted_token),        TEST(test_backup),      TEST(test_clock_reset),
+                cmocka_unit_test(test_reasons),
+                TEST(test_bad_packets),
+                TEST(test_other_socket),
+                TEST(test_user_database),
+                TEST(test_read_only),
+                TEST(test_tampered_rows),
+                TEST(test_tampered_token),
+                TEST(test_same_ids),
+                TEST(test_damaged_root),
+                TEST(test_raised_token),
+                TEST(test_messages),
+                TEST(test_pasted_token),
+                TEST(test_backup),
+                TEST(test_clock_reset),
         };
 
         return cmocka_run_group_tests_name("manage-failure", tests, NULL, NULL);

@@ -163,6 +163,8 @@ static void test_filters(void **state)
         ask_list(f, "acme");
         set_number(f, WIRE_F_UNUSED, 100);
         assert_int_equal(count_rows(f, PERSON_ALICE), 2);
+        set_number(f, WIRE_F_UNUSED, 200);
+        assert_int_equal(count_rows(f, PERSON_ALICE), 2);
         set_number(f, WIRE_F_UNUSED, 201);
         assert_int_equal(count_rows(f, PERSON_ALICE), 0);
         ask_list(f, "acme");

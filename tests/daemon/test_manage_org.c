@@ -114,6 +114,10 @@ static void test_org_suggestion(void **state)
         ask_org(f, WIRE_V_ORG_SHOW, "globex");
         assert_true(is_refused(f, 0, "not-found"));
         assert_null(strstr(text_of(answer(f), WIRE_F_MESSAGE), "'acme'"));
+        make_org(f, "acne");
+        ask_org(f, WIRE_V_ORG_SHOW, "acmee");
+        assert_true(is_refused(f, 0, "not-found"));
+        assert_non_null(strstr(text_of(answer(f), WIRE_F_MESSAGE), "'acme'?"));
 }
 
 static void test_org_show_and_set(void **state)
@@ -461,6 +465,15 @@ static void test_bind(void **state)
         person(f, "twin-b", 3000);
         ask_account(f, WIRE_V_ACCOUNT_BIND, "acme", "root");
         assert_true(is_refused(f, 0, "root-account"));
+        person(f, "root", -1); /* by its name alone, too */
+        assert_true(is_refused(f, 0, "root-account"));
+        person(f, "root", 0);
+        person(f, "just-system", 999);
+        person(f, "just-not", 1000);
+        ask_account(f, WIRE_V_ACCOUNT_BIND, "acme", "just-system");
+        assert_true(is_refused(f, 0, "system-account"));
+        ask_account(f, WIRE_V_ACCOUNT_BIND, "globex", "just-not");
+        assert_true(is_done(f, 0));
         ask_account(f, WIRE_V_ACCOUNT_BIND, "acme", "toor");
         set_number(f, WIRE_F_ALLOW_SYSTEM, 1);
         assert_true(is_refused(f, 0, "root-account"));

@@ -461,6 +461,29 @@ static void test_rotate(void **state)
         ask(f, WIRE_V_PAT_LIST);
         assert_true(is_done(f, PERSON_ALICE));
         assert_string_equal(text_of(row(f, 0), WIRE_F_SUCCESSOR), new_id);
+        assert_int_equal(wire_number(row(f, 1), WIRE_F_STATE, 0), WIRE_STATE_LIVE);
+}
+
+static void test_rotate_keeps_limits(void **state)
+{
+        struct manage_fixture *f = *state;
+        size_t len;
+
+        ask_pat(f, "limited");
+        set_list(f, WIRE_F_LIMIT_SERVICE, "sshd");
+        set_list(f, WIRE_F_LIMIT_SOURCE, "10.0.0.0/8");
+        assert_true(is_done(f, PERSON_ALICE));
+        assert_int_equal(acknowledge(f, true, true), WIRE_DONE);
+        ask_id(f, WIRE_V_ROTATE, manage_records.key_id);
+        assert_true(is_done(f, PERSON_ALICE));
+        ask(f, WIRE_V_PAT_LIST);
+        assert_true(is_done(f, PERSON_ALICE));
+        for (size_t i = 0; i < 2; i++) {
+                assert_true(view_equal_str(wire_list(row(f, i), WIRE_F_LIMIT_SERVICE, &len)[0],
+                                           "sshd"));
+                assert_true(view_equal_str(wire_list(row(f, i), WIRE_F_LIMIT_SOURCE, &len)[0],
+                                           "10.0.0.0/8"));
+        }
 }
 
 static void test_rotate_overlap(void **state)
@@ -584,6 +607,7 @@ int main(void)
                 TEST(test_rotate_overlap),
                 TEST(test_rotate_not_delivered),
                 TEST(test_expired_rotates),
+                TEST(test_rotate_keeps_limits),
                 TEST(test_revoke_token),
         };
 

@@ -493,6 +493,8 @@ static void test_descriptors(void **state)
         ticks = cpu_ticks(f->pid);
         for (unsigned i = 0; i < 90; i++)
                 fds[i] = connect_to(f->verify);
+        /* Whoever cannot be taken waits in the socket, and is not refused. */
+        assert_int_equal(poll(&(struct pollfd){.fd = fds[89], .events = POLLIN}, 1, 300), 0);
         assert_int_equal(daemon_fixture_verify(f, token), WIRE_ALLOW);
         for (unsigned i = 0; i < 90; i++)
                 check_closed(fds[i]);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -359,6 +360,32 @@ static void test_sigterm_writes_uses(void **state)
         assert_int_equal(daemon_fixture_stop(f, SIGINT), 0);
 }
 
+static void wait_for_use(struct daemon_fixture *f, unsigned keys)
+{
+        for (unsigned i = 0; last_used(f, keys) == 0; i++) {
+                assert_in_range(i, 0, 1000);
+                (void)poll(NULL, 0, 20);
+        }
+}
+
+/* Nor does it wait for the end; and not only the first time. */
+static void test_use_is_written(void **state)
+{
+        struct daemon_fixture *f = *state;
+        char token[TOKEN_TEXT_MAX + 1];
+
+        daemon_fixture_start(f);
+        daemon_fixture_make_org(f, "acme");
+        for (unsigned keys = 1; keys <= 2; keys++) {
+                assert_int_equal(daemon_fixture_make_key(f, "acme", ACK_YES, token), WIRE_DONE);
+                assert_int_equal(daemon_fixture_verify(f, token), WIRE_ALLOW);
+                wait_for_use(f, keys);
+        }
+        (void)daemon_fixture_stop(f, SIGKILL);
+        daemon_fixture_start(f);
+        assert_true(last_used(f, 2) > 0);
+}
+
 /* Everything that was acknowledged is there, whenever the power goes. */
 static void test_kill(void **state)
 {
@@ -461,6 +488,7 @@ int main(void)
                 TEST(test_key_of_another_store),
                 TEST(test_store_read_only),
                 TEST(test_sigterm_writes_uses),
+                TEST(test_use_is_written),
                 TEST(test_kill),
                 TEST(test_sigterm_during_delivery),
                 TEST(test_two_signals_during_delivery),

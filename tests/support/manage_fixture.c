@@ -90,11 +90,12 @@ static uint64_t next_random(struct manage_fixture *f)
 static void random_text(void *context, char *ret, size_t len)
 {
         struct manage_fixture *f = context;
+        bool repeat = f->repeats > 0;
 
+        f->repeats -= repeat;
         for (size_t i = 0; i < len; i++)
-                ret[i] = f->same_ids
-                                 ? '7'
-                                 : token_character((unsigned)((next_random(f) >> 33) % TOKEN_BASE));
+                ret[i] = repeat ? '7'
+                                : token_character((unsigned)((next_random(f) >> 33) % TOKEN_BASE));
 }
 
 /* ---- the fixture ---- */

@@ -46,7 +46,7 @@ struct manage_fixture {
         struct manage_person_entry people[MANAGE_PEOPLE_MAX];
         size_t people_count;
         int database_error; /* what the user database answers; 0: it works */
-        bool same_ids;      /* the random source repeats itself */
+        unsigned repeats;   /* so many draws of the random source are all the same */
         uint64_t random;    /* its state */
 
         struct wire_message request; /* the one in the making */
