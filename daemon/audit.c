@@ -203,11 +203,10 @@ static int send_record(const struct text *t)
 
 void audit_write(const struct audit_record *record)
 {
-        struct text t;
+        _unfilled_ struct text t;
         uint64_t lost;
         int r;
 
-        /* Not its eight kilobytes. */
         t.len = 0;
         t.full = false;
         (void)pthread_mutex_lock(&journal.lock);

@@ -8,8 +8,8 @@
 
 #define GRANT_STEP 64 /* the table grows by so many */
 
-/* In no order, and searched from end to end: elevations are few, and 4096 rows are soon looked
-   through. */
+/* In the order of their renewal, and searched from end to end: elevations are few, and 4096 rows are
+   soon looked through. */
 struct grant_table {
         int64_t life;
         struct record_grant *rows;
@@ -109,31 +109,50 @@ static int grow(struct grant_table *t)
         return 0;
 }
 
-/* A place for a new grant. One actor who asks much pushes out his own; only many of them together
-   reach those of others, and what is lost so is refused and asked for again. */
-static int find_place(struct grant_table *t, const char *actor, struct record_grant **ret)
+static void remove_row(struct grant_table *t, struct record_grant *g)
 {
-        int r;
+        size_t behind = (size_t)(t->rows + t->count - g) - 1;
 
-        if (find_oldest(t, actor, ret) >= GRANT_PER_ACTOR)
+        memmove(g, g + 1, behind * sizeof(*g));
+        t->count--;
+}
+
+/* Behind all that are as old, so that what came last is found first. There must be room. */
+static void insert_row(struct grant_table *t, const struct record_grant *grant)
+{
+        size_t i = t->count++;
+
+        for (; i > 0 && t->rows[i - 1].renewed_at > grant->renewed_at; i--)
+                t->rows[i] = t->rows[i - 1];
+        t->rows[i] = *grant;
+}
+
+/* Room for a new grant. One actor who asks much pushes out his own; only many of them together
+   reach those of others, and what is lost so is refused and asked for again. */
+static int make_room(struct grant_table *t, const char *actor)
+{
+        struct record_grant *oldest;
+
+        if (find_oldest(t, actor, &oldest) >= GRANT_PER_ACTOR ||
+            find_oldest(t, NULL, &oldest) >= GRANT_MAX) {
+                remove_row(t, oldest);
                 return 0;
-        if (find_oldest(t, NULL, ret) >= GRANT_MAX)
-                return 0;
-        r = grow(t);
-        if (r < 0)
-                return r;
-        *ret = &t->rows[t->count++];
-        return 0;
+        }
+        return grow(t);
 }
 
 int grant_load(struct grant_table *t, const struct record_grant *grant)
 {
-        struct record_grant *place = find(t, grant);
-        int r = place ? 0 : find_place(t, grant->actor, &place);
+        struct record_grant *old = find(t, grant);
+        int r = 0;
 
+        if (old)
+                remove_row(t, old);
+        else
+                r = make_room(t, grant->actor);
         if (r < 0)
                 return r;
-        *place = *grant;
+        insert_row(t, grant);
         return 0;
 }
 
@@ -155,7 +174,7 @@ const struct record_grant *grant_next(const struct grant_table *t, struct view a
                                       int64_t real_uid, int64_t now, size_t *index)
 {
         while (*index < t->count) {
-                const struct record_grant *g = &t->rows[(*index)++];
+                const struct record_grant *g = &t->rows[t->count - 1 - (*index)++];
 
                 if (!view_equal_str(actor, g->actor) || !is_live(t, g, now))
                         continue;
@@ -171,19 +190,17 @@ int grant_renew(struct grant_table *t, const struct record_grant *grant, int64_t
                 struct record_grant *ret)
 {
         struct record_grant *g = find(t, grant);
+        struct record_grant renewed;
 
         /* What is over is not woken up again. first_at stays, and bounds all renewals together. */
         if (!g || !is_live(t, g, now))
                 return -ENOENT;
-        g->renewed_at = now;
-        *ret = *g;
+        renewed = *g;
+        renewed.renewed_at = now;
+        remove_row(t, g);
+        insert_row(t, &renewed);
+        *ret = renewed;
         return 0;
-}
-
-/* The last row takes the place of the one that goes. */
-static void remove_row(struct grant_table *t, struct record_grant *g)
-{
-        *g = t->rows[--t->count];
 }
 
 void grant_drop(struct grant_table *t, const struct record_grant *grant)
@@ -196,11 +213,13 @@ void grant_drop(struct grant_table *t, const struct record_grant *grant)
 
 size_t grant_expire(struct grant_table *t, int64_t now)
 {
-        /* From the end, since a removal moves the last row forward. */
-        for (size_t i = t->count; i > 0; i--)
-                if (is_over(t, &t->rows[i - 1], now))
-                        remove_row(t, &t->rows[i - 1]);
-        return t->count;
+        size_t left = 0;
+
+        for (size_t i = 0; i < t->count; i++)
+                if (!is_over(t, &t->rows[i], now))
+                        t->rows[left++] = t->rows[i];
+        t->count = left;
+        return left;
 }
 
 size_t grant_count(const struct grant_table *t)

@@ -25,7 +25,8 @@ bool grant_service_is_eligible(struct view service);
 int grant_add(struct grant_table *t, const struct record_grant *grant, struct record_grant *ret);
 
 /* The next live grant of this actor (real uid compared unless real_uid is 0), behind *index; 0 to start.
-   NULL: no more. Valid until the table changes. */
+   The one proved or used last comes first: a session is that of the token that was just given for it.
+   NULL: no more. Valid until the table changes; after grant_drop() of it, *index is one less. */
 const struct record_grant *grant_next(const struct grant_table *t, struct view actor,
                                       int64_t real_uid, int64_t now, size_t *index);
 

@@ -110,6 +110,7 @@ static int ask_user_database(struct manage_op *op, const struct verb *verb)
         return ask_about_noun(op, verb->noun);
 }
 
+/* Pages of a list are each of one moment, not all of the same. */
 static int run_read(struct manage_op *op, const struct verb *verb)
 {
         int r = store_read_begin(op->s.reader);
@@ -121,6 +122,7 @@ static int run_read(struct manage_op *op, const struct verb *verb)
         return r;
 }
 
+/* The handler sees its own changes; the reply is true only when the commit has returned. */
 static int run_write(struct manage_op *op, const struct verb *verb)
 {
         struct store_reader *outside = op->s.reader;

@@ -7,6 +7,8 @@
 
 #define SYSTEM_UID_MAX 999
 
+/* The rule of user names: an account is a login name, of the host or of a service like PostgreSQL.
+ */
 static int read_account_name(struct manage_op *op, struct view *ret)
 {
         struct view name = wire_text(&op->request, WIRE_F_ACCOUNT);
@@ -80,6 +82,8 @@ static int read_binding(struct manage_op *op, struct record_account *account)
         return manage_read_limits(op, &account->services);
 }
 
+/* Once bound, always guarded, until root releases it: an unbound account may still hold what its
+   org left there. The first time is kept. */
 static int put_guard(struct manage_op *op, struct view name)
 {
         struct record_guarded guarded = {.since = op->call->clock};
@@ -105,6 +109,8 @@ static int load_binding(struct manage_op *op, struct view name, int64_t org_id,
         return 0;
 }
 
+/* Asked again for the same pair, it replaces services and role: what the command line says is what
+ * holds. */
 int manage_account_bind(struct manage_op *op)
 {
         struct record_account account;
@@ -158,6 +164,7 @@ int manage_account_unbind(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
+/* One is enough to refuse. */
 static int remember_binding(void *context, const struct record_account *account)
 {
         struct record_account *first = context;
@@ -166,6 +173,8 @@ static int remember_binding(void *context, const struct record_account *account)
         return 1;
 }
 
+/* The only way back to an ordinary login name, so only where no org is left that could become it.
+ */
 int manage_account_release(struct manage_op *op)
 {
         struct record_account binding;
@@ -227,6 +236,7 @@ static int take_account(struct manage_op *op, const struct manage_list *list _un
         return manage_row(op, &m);
 }
 
+/* Without an org, the rows of every org that the caller may see. */
 int manage_account_list(struct manage_op *op)
 {
         struct manage_list list = {.item_size = sizeof(struct record_account),
@@ -275,6 +285,7 @@ static void bindings_release(struct bindings *b)
         free(b->entries);
 }
 
+/* Collected first: a look-up in the middle of a walk would be one statement inside another. */
 static int collect_binding(void *context, const struct record_account *account)
 {
         struct bindings *b = context;
@@ -308,6 +319,7 @@ static int add_guarded(void *context, const struct record_guarded *guarded)
         return manage_batch_add(context, guarded);
 }
 
+/* For `sudoers`: what was ever bound, since the session check asks about all of these. */
 static int fetch_guarded(struct manage_op *op, const struct manage_list *list _unused_,
                          struct store_cursor *cursor, struct manage_batch *batch)
 {

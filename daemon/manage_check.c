@@ -20,6 +20,7 @@ static int may_check(struct manage_op *op, const struct record_token *token, boo
         return r;
 }
 
+/* Not there, and not yours, end the same way: in *ret_may. */
 static int find_checked(struct manage_op *op, int64_t id, struct record_token *ret, bool *ret_may)
 {
         int r = store_find_token(op->s.reader, id, ret);
@@ -30,6 +31,7 @@ static int find_checked(struct manage_op *op, int64_t id, struct record_token *r
         return r < 0 ? r : may_check(op, ret, ret_may);
 }
 
+/* No explanation, no key id, nothing. */
 static int answer_verdict(struct manage_op *op, enum verdict verdict)
 {
         struct wire_message m;
@@ -108,6 +110,7 @@ static int answer_check(struct manage_op *op, const struct verify_trace *trace,
         return manage_reply_add(op->reply, &m);
 }
 
+/* The token goes on as the view into the packet: it is copied nowhere. */
 static int run_check(struct manage_op *op, struct view account)
 {
         struct verify_input in = {

@@ -102,6 +102,7 @@ int manage_roles(struct manage_op *op, int64_t org_id, unsigned *ret)
         return 0;
 }
 
+/* Few: a person is in some orgs, not in thousands. */
 static int take_membership(struct manage_op *op, const struct manage_list *list _unused_,
                            const void *item)
 {
@@ -158,6 +159,7 @@ static void consider(struct nearest *n, const struct record_org *org)
         (void)view_copy(view_of(org->name), n->name, sizeof(n->name));
 }
 
+/* Names of orgs alone, so the seal does not matter: nothing is granted by a suggestion. */
 static int consider_visitor(void *context, const struct record_org *org)
 {
         consider(context, org);
@@ -207,6 +209,7 @@ static int refuse_org(struct manage_op *op, struct view name)
                 manage_safe(name, safe));
 }
 
+/* Look-up, then sight, then right: only who sees an org is told that it takes an admin. */
 int manage_find_org(struct manage_op *op, struct record_org *ret)
 {
         struct view name = wire_text(&op->request, WIRE_F_ORG);
@@ -362,6 +365,8 @@ int manage_key_id(struct manage_op *op, enum token_kind kind, int64_t id,
         return r;
 }
 
+/* Any prefix is accepted as long as it is unique: scripts have the whole id, people have six
+ * characters. */
 static int parse_key_id(struct manage_op *op, enum token_kind *ret_kind, int64_t *ret_first,
                         int64_t *ret_last)
 {
@@ -420,6 +425,8 @@ static int search_visitor(void *context, const struct record_token *token)
         return 0;
 }
 
+/* Among those that the caller may manage: what others have makes no prefix ambiguous, and tells
+ * nothing. */
 int manage_find_token(struct manage_op *op, enum token_kind kind, struct record_token *ret)
 {
         struct search search = {.op = op, .token = ret};

@@ -68,7 +68,7 @@ const char *manage_reason_to_string(enum manage_reason reason);
 #define MANAGE_SCAN_MAX  20000 /* rows that one request looks at, at most */
 #define MANAGE_PAGE_ROWS 256
 #define MANAGE_PAGE_LEN  (48u * 1024)
-#define MANAGE_BATCH     64                /* rows fetched at once */
+#define MANAGE_BATCH     16 /* rows fetched at once: a page is longer by at most so many */
 #define MANAGE_RECENT    (30 * EXPIRY_DAY) /* `whoami`: made lately */
 
 /* What the record of a change says besides the verb; texts are copied here. */

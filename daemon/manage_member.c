@@ -13,6 +13,9 @@ static int read_role(struct manage_op *op, enum role fallback, enum role *ret)
         return 0;
 }
 
+/* The first admin is made by root: nobody else is an admin of a new org. An admin adds whoever is a
+   login name or may become one, without asking that person: a membership gives, and takes nothing
+   (a PAT works only where its user names the org). */
 int manage_member_add(struct manage_op *op)
 {
         struct record_member member = {.created_at = op->call->clock};
@@ -94,6 +97,7 @@ static int check_not_last_admin(struct manage_op *op, const struct record_org *o
                 user->name, org->name, org->name);
 }
 
+/* Takes effect with the next verification: nothing is copied into a token. */
 int manage_member_set(struct manage_op *op)
 {
         struct record_member member;
@@ -122,6 +126,8 @@ int manage_member_set(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
+/* Their PATs stay, and open nothing here any more. Allowed in a suspended org, as all that only
+ * takes away. */
 int manage_member_remove(struct manage_op *op)
 {
         struct record_member member;
@@ -140,6 +146,8 @@ int manage_member_remove(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
+/* A row whose seal is broken ends the list: a list with a member left out would read as if all were
+ * well. */
 static int take_member(struct manage_op *op, const struct manage_list *list _unused_,
                        const void *item)
 {
@@ -160,6 +168,7 @@ static int take_member(struct manage_op *op, const struct manage_list *list _unu
         return manage_row(op, &m);
 }
 
+/* Members see each other, so that everybody knows whom to ask. */
 int manage_member_list(struct manage_op *op)
 {
         struct manage_list list = {.item_size = sizeof(struct record_member),

@@ -2,6 +2,7 @@
 
 #include "daemon/manage_internal.h"
 
+/* No policy yet, so `never` is allowed: the host's policy holds from the first token on. */
 int manage_org_create(struct manage_op *op)
 {
         struct view name = wire_text(&op->request, WIRE_F_ORG);
@@ -28,6 +29,7 @@ int manage_org_create(struct manage_op *op)
         return manage_done(op, WIRE_DONE);
 }
 
+/* Counts as they are at this moment: they are no columns, so they cannot be wrong. */
 static int put_org_fields(struct manage_op *op, const struct record_org *org,
                           struct wire_message *m)
 {
@@ -65,6 +67,7 @@ static int put_org_row(struct manage_op *op, const struct record_org *org, enum 
         return manage_row(op, &m);
 }
 
+/* For root, with root's own role where it has one. */
 static int take_org(struct manage_op *op, const struct manage_list *list _unused_, const void *item)
 {
         const struct record_org *org = item;
@@ -113,6 +116,7 @@ int manage_org_list(struct manage_op *op)
         return manage_page(op, &own);
 }
 
+/* For every member: a policy binds them, so they may read it. */
 int manage_org_show(struct manage_op *op)
 {
         struct record_member member;
@@ -133,6 +137,8 @@ int manage_org_show(struct manage_op *op)
         return manage_reply_add(op->reply, &m);
 }
 
+/* Enforced at creation and at use: a shorter life ends tokens that exist, so grants are looked at
+ * again. */
 int manage_org_set(struct manage_op *op)
 {
         struct record_org org;
@@ -177,6 +183,7 @@ int manage_org_suspend(struct manage_op *op)
         return set_suspended(op, true);
 }
 
+/* Keys that were live are live again: nothing was taken from them. */
 int manage_org_resume(struct manage_op *op)
 {
         return set_suspended(op, false);
@@ -210,6 +217,8 @@ static int bury(struct manage_op *op, struct record_org *org)
         return 0;
 }
 
+/* Refused while accounts are bound, for somebody must decide what becomes of them. The id is never
+   used again, so nothing of the old org can come to belong to a new one of its name. */
 int manage_org_delete(struct manage_op *op)
 {
         struct manage_sweep sweep = {.kind = TOKEN_AK,

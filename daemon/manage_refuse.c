@@ -87,6 +87,7 @@ bool manage_is_user_name(struct view name)
         return name_is_user(name) && !token_is_shaped(name);
 }
 
+/* The largest unit that fits without a rest, so that it can be typed back. */
 const char *manage_life(int64_t seconds, char buf[static MANAGE_LIFE_SIZE])
 {
         static const struct {
@@ -112,6 +113,7 @@ static void verb_words(enum wire_verb verb, char *buf, size_t size)
         buf[i] = '\0';
 }
 
+/* An empty field would read as a name that is empty. */
 static struct view view_or_absent(const char *text)
 {
         return text[0] ? view_of(text) : VIEW_ABSENT;
@@ -160,6 +162,7 @@ static void describe(const struct manage_note *note, char *buf, size_t size)
         }
 }
 
+/* NOTICE: a change of rights is worth more than the decisions around it. */
 void manage_audit_change(const struct manage_op *op)
 {
         char text[480];

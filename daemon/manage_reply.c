@@ -60,6 +60,7 @@ int manage_reply_add(struct manage_reply *r, const struct wire_message *m)
         return 0;
 }
 
+/* With the request's verb and nonce, or the client takes it for somebody else's. */
 void manage_answer(const struct manage_op *op, uint32_t magic, struct wire_message *ret)
 {
         wire_init(ret, magic, op->request.verb, op->request.nonce);
@@ -71,6 +72,7 @@ void manage_put(struct wire_message *m, enum wire_field field, const char *text)
                 wire_put_text(m, field, view_of(text));
 }
 
+/* Also the END of a list. */
 int manage_done(struct manage_op *op, uint32_t magic)
 {
         struct wire_message m;
@@ -79,6 +81,7 @@ int manage_done(struct manage_op *op, uint32_t magic)
         return manage_reply_add(op->reply, &m);
 }
 
+/* Counted, so that a page ends. */
 int manage_row(struct manage_op *op, const struct wire_message *m)
 {
         int r = manage_reply_add(op->reply, m);

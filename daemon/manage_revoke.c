@@ -2,6 +2,7 @@
 
 #include "daemon/manage_internal.h"
 
+/* The time is the clock's, for people; what counts is that the proof is gone. */
 int manage_revoke(struct manage_op *op, struct record_token *token, const char *reason)
 {
         int r = sealed_revoke_token(&op->s, token, op->call->clock, reason);
@@ -13,6 +14,7 @@ int manage_revoke(struct manage_op *op, struct record_token *token, const char *
         return 0;
 }
 
+/* As far as uses are written, which is some seconds behind (JOB_NOTES_DELAY_USEC). */
 static int was_used_since(struct manage_op *op, int64_t token_id, int64_t since, bool *ret)
 {
         struct record_last_use use;
@@ -83,6 +85,7 @@ static int sweep_all(struct manage_op *op, struct manage_sweep *keys, struct man
         return r;
 }
 
+/* For three in the morning: one transaction, so that it is all of them or none. */
 int manage_revoke_all(struct manage_op *op)
 {
         struct manage_sweep keys = {.kind = TOKEN_AK, .reason = "revoked-all"};

@@ -3,6 +3,7 @@
 #include "common/verdict.h"
 #include "daemon/manage_internal.h"
 
+/* Names are for scripts (`--json`, `--openmetrics`) and never change; the man page lists them. */
 static int put_metric(struct manage_op *op, const char *name, int64_t value)
 {
         struct wire_message m;
@@ -60,6 +61,7 @@ static int put_policy(struct manage_op *op)
         return r < 0 ? r : PUT_METRICS(op, metrics);
 }
 
+/* How the daemon itself is doing: for root, for it tells when others log in. */
 static int put_daemon(struct manage_op *op, const struct manage_status *status)
 {
         int64_t oldest = status->oldest_pending_use;
@@ -74,6 +76,7 @@ static int put_daemon(struct manage_op *op, const struct manage_status *status)
         return PUT_METRICS(op, metrics);
 }
 
+/* One walk over the tokens: for root, who does not ask in a loop. */
 static int put_counts(struct manage_op *op)
 {
         struct store_counts c;

@@ -36,6 +36,7 @@ static void fresh_wipe(struct fresh *f)
         secret_wipe(f, sizeof(*f));
 }
 
+/* Ten characters, each uniform, are a uniform number below 62^10. */
 static int64_t random_id(struct manage_op *op)
 {
         char text[TOKEN_ID_LEN];
@@ -109,6 +110,7 @@ int manage_mint(struct manage_op *op, struct record_token *token, const char *re
         return 0;
 }
 
+/* The host's policy is for everybody's tokens, an org's for its keys. */
 int manage_check_creation(struct manage_op *op, const struct record_org *org, int64_t expires_at)
 {
         struct policy host;
@@ -276,6 +278,7 @@ int manage_pat_create(struct manage_op *op)
         return manage_mint(op, &token, NULL);
 }
 
+/* Says which token it was: the caller may have typed a prefix. */
 static int done_token(struct manage_op *op, const struct record_token *token)
 {
         struct wire_message m;
@@ -286,6 +289,8 @@ static int done_token(struct manage_op *op, const struct record_token *token)
         return manage_reply_add(op->reply, &m);
 }
 
+/* An expired one too: it still stands in the list. The kind is judged before anything is looked up,
+   so the answer for a key is the same whoever's it is. */
 int manage_pat_rename(struct manage_op *op)
 {
         struct record_token token, named = {0};
@@ -317,6 +322,8 @@ int manage_pat_rename(struct manage_op *op)
         return done_token(op, &token);
 }
 
+/* KEY_REVOKE and PAT_REVOKE: the same, with the kind that the verb says. One that is revoked is
+   refused, so that nobody believes to have stopped something just now. */
 int manage_token_revoke(struct manage_op *op)
 {
         enum token_kind kind = op->request.verb == WIRE_V_KEY_REVOKE ? TOKEN_AK : TOKEN_PAT;

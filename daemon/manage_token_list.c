@@ -11,6 +11,8 @@ struct filter {
         struct view name;
 };
 
+/* Filters that say nothing are refused and not ignored: an empty list must mean that there is
+ * nothing. */
 static int read_filter(struct manage_op *op, struct filter *f)
 {
         *f = (struct filter){
@@ -163,6 +165,7 @@ static int list_tokens(struct manage_op *op, enum token_kind kind, int64_t owner
         return r != 0 ? r : manage_page(op, &list);
 }
 
+/* For admins: who has which key is not every member's business. */
 int manage_key_list(struct manage_op *op)
 {
         struct record_org org;

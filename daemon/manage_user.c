@@ -2,6 +2,7 @@
 
 #include "daemon/manage_internal.h"
 
+/* Removed ones are kept for the ids in their tokens, and are no users. */
 static int take_user(struct manage_op *op, const struct manage_list *list _unused_,
                      const void *item)
 {
@@ -74,11 +75,14 @@ int manage_user_suspend(struct manage_op *op)
         return set_suspended(op, true);
 }
 
+/* PATs that were live are live again. */
 int manage_user_resume(struct manage_op *op)
 {
         return set_suspended(op, false);
 }
 
+/* Root's word that the name and its uid belong together now: memberships and tokens stay. Who is
+   somebody new is for `user remove`. */
 int manage_user_reassign(struct manage_op *op)
 {
         struct record_user user;

@@ -33,6 +33,7 @@ static int take_batch(struct manage_op *op, const struct manage_list *list,
         return more;
 }
 
+/* On the heap: a token's row is over 3 KiB. */
 static int batch_new(const struct manage_list *list, struct manage_batch *ret)
 {
         *ret = (struct manage_batch){.item_size = list->item_size};
@@ -45,6 +46,7 @@ static void batch_release(struct manage_batch *batch)
         free(batch->items);
 }
 
+/* Rows may be changed or deleted by take(): the cursor goes by keys and not by position. */
 int manage_walk(struct manage_op *op, const struct manage_list *list)
 {
         _cleanup_(batch_release) struct manage_batch batch = {0};
@@ -59,6 +61,8 @@ int manage_walk(struct manage_op *op, const struct manage_list *list)
         return r;
 }
 
+/* Bounded in rows seen as well as in rows given: the worker serves everybody, and a search that
+   finds nothing in 10^6 tokens must let others in between. */
 int manage_page(struct manage_op *op, const struct manage_list *list)
 {
         _cleanup_(batch_release) struct manage_batch batch = {0};

@@ -76,6 +76,7 @@ static int put_memberships(struct manage_op *op)
         return r;
 }
 
+/* Everything that was ever made in this name, the dead too. */
 static int take_token(struct manage_op *op, const struct manage_list *list _unused_,
                       const void *item)
 {

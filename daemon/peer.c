@@ -142,7 +142,7 @@ static ssize_t receive(struct peer_set *set, int fd)
 
 static void send_message(int fd, const struct wire_message *m)
 {
-        unsigned char bytes[WIRE_PACKET_MAX];
+        _unfilled_ unsigned char bytes[WIRE_PACKET_MAX];
         size_t len;
 
         /* A caller who is gone, or does not read, has chosen not to know. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/secret.h"
 #include "common/wirebuf.h"
 
@@ -128,7 +129,7 @@ static int seal_org(const struct sealed *s, const struct record_org *org,
                     uint8_t ret[static RECORD_MAC_LEN])
 {
         struct policy policy = org->policy;
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         /* The host's alone, and no column of an org. */
         policy.self_service = 0;
@@ -145,7 +146,7 @@ static int seal_org(const struct sealed *s, const struct record_org *org,
 static int seal_user(const struct sealed *s, const struct record_user *user,
                      uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         start(&e);
         put_number(&e, user->id);
@@ -160,7 +161,7 @@ static int seal_user(const struct sealed *s, const struct record_user *user,
 static int seal_member(const struct sealed *s, const struct record_member *member,
                        uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         start(&e);
         put_number(&e, member->org_id);
@@ -173,7 +174,7 @@ static int seal_member(const struct sealed *s, const struct record_member *membe
 static int seal_account(const struct sealed *s, const struct record_account *account,
                         uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         if (account->services.len > sizeof(account->services.bytes))
                 return -EINVAL;
@@ -189,7 +190,7 @@ static int seal_account(const struct sealed *s, const struct record_account *acc
 static int seal_guarded(const struct sealed *s, const struct record_guarded *guarded,
                         uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         start(&e);
         put_text(&e, guarded->name);
@@ -200,7 +201,7 @@ static int seal_guarded(const struct sealed *s, const struct record_guarded *gua
 static int seal_host_policy(const struct sealed *s, const struct policy *policy,
                             uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         start(&e);
         put_policy(&e, policy);
@@ -209,7 +210,7 @@ static int seal_host_policy(const struct sealed *s, const struct policy *policy,
 
 static int seal_clock_mark(const struct sealed *s, int64_t mark, uint8_t ret[static RECORD_MAC_LEN])
 {
-        struct encoding e;
+        _unfilled_ struct encoding e;
 
         start(&e);
         put_number(&e, mark);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/secret.h"
 #include "common/wirebuf.h"
 #include "daemon/limits.h"
@@ -44,7 +45,7 @@ static int encode_claims(const struct record_token *token, struct claims *ret)
 static void mac_live(const struct sealed *s, const struct claims *claims,
                      const uint8_t proof[static RECORD_MAC_LEN], uint8_t ret[static RECORD_MAC_LEN])
 {
-        uint8_t message[RECORD_MAC_LEN + CLAIMS_SIZE];
+        _unfilled_ uint8_t message[RECORD_MAC_LEN + CLAIMS_SIZE];
 
         memcpy(message, proof, RECORD_MAC_LEN);
         memcpy(message + RECORD_MAC_LEN, claims->bytes, claims->len);
@@ -98,7 +99,7 @@ int sealed_judge_token(const struct sealed *s, const struct record_token *token,
                        enum sealed_token_state *ret)
 {
         uint8_t proof[RECORD_MAC_LEN], live[RECORD_MAC_LEN], revoked[RECORD_MAC_LEN];
-        struct claims claims;
+        _unfilled_ struct claims claims;
         bool is_live, is_revoked;
 
         if (token->key_fingerprint != s->fingerprint || encode_claims(token, &claims) < 0)
@@ -130,7 +131,7 @@ int sealed_judge_stored(const struct sealed *s, const struct record_token *token
                         enum sealed_token_state *ret)
 {
         uint8_t live[RECORD_MAC_LEN], revoked[RECORD_MAC_LEN];
-        struct claims claims;
+        _unfilled_ struct claims claims;
 
         if (token->key_fingerprint != s->fingerprint || encode_claims(token, &claims) < 0 ||
             !end_holds(s, token))
@@ -155,7 +156,7 @@ int sealed_judge_stored(const struct sealed *s, const struct record_token *token
 int sealed_insert_token(const struct sealed *s, struct record_token *token, struct view secret)
 {
         struct record_token sealed = *token;
-        struct claims claims;
+        _unfilled_ struct claims claims;
         int e;
 
         if (!s->writer)

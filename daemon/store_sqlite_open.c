@@ -364,8 +364,8 @@ int store_freshness(struct store_reader *r, struct store_freshness *ret)
         return 0;
 }
 
-/* The whole check, constraints included, where the reader is a writer's: a connection that may not write does
-   not load them. */
+/* The whole check, constraints included, where the reader is a writer's: a connection that may not
+   write does not load them. */
 int store_integrity(struct store_reader *r)
 {
         _cleanup_(query_end) struct query q = query_begin(r, SQL_INTEGRITY);

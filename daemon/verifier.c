@@ -254,7 +254,7 @@ static int search_grants(struct exchange *x)
                 if (!is_for_good(out.verdict))
                         continue;
                 drop_grant(x, &grant);
-                index--; /* another row has taken its place */
+                index--; /* one fewer has been seen */
         }
         return refuse(x, VERDICT_ACCOUNT_DENIED, reason);
 }

@@ -22,7 +22,8 @@
 
 #define NOW 1700000000
 
-/* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork slow. */
+/* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork
+ * slow. */
 #ifdef __SANITIZE_ADDRESS__
 #define STRIDE 7
 #else
@@ -277,8 +278,8 @@ static void test_leftovers(void **state)
 
 static void test_not_empty(void **state)
 {
-        static const char *const names[] = {"orgtoken.db-wal", "orgtoken.db.bak", ".hidden",
-                                            ".new-other",      "key~",            "backup"};
+        static const char *const names[] = {
+                "orgtoken.db-wal", "orgtoken.db.bak", ".hidden", ".new-other", "key~", "backup"};
         struct dirs *d = *state;
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -349,7 +350,8 @@ static void test_key_wrong(void **state)
         assert_true(fingerprint == fingerprint_of(some_key));
 }
 
-/* Before there is a store, and with one: a bad key file is an error and never a reason to make one. */
+/* Before there is a store, and with one: a bad key file is an error and never a reason to make one.
+ */
 static void test_key_file_bad(void **state)
 {
         static const uint8_t longer[KEYHASH_KEY_LEN + 1];

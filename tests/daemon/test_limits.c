@@ -80,8 +80,8 @@ static void test_golden(void **state)
 /* The order and the number of times things were named make no difference. */
 static void test_canonical(void **state)
 {
-        struct record_limits a = made(LIST("b", "a", "ab"), LIST("::1", "10.0.0.0/8", "192.0.2.1"),
-                                      LIST("z", "Y"));
+        struct record_limits a =
+                made(LIST("b", "a", "ab"), LIST("::1", "10.0.0.0/8", "192.0.2.1"), LIST("z", "Y"));
         struct record_limits b =
                 made(LIST("ab", "b", "a", "a", "b"),
                      LIST("192.0.2.1/32", "::ffff:10.0.0.0/104", "0::1", "10.0.0.0/8"),
@@ -105,12 +105,12 @@ static void test_refused(void **state)
                 enum limits_kind kind;
                 const char *bad;
         } cases[] = {
-                {LIMITS_SERVICE, "a b"},         {LIMITS_SERVICE, "-su"},
-                {LIMITS_SERVICE, "../passwd"},   {LIMITS_SERVICE, "*"},
-                {LIMITS_SOURCE, "10.0.0.1/8"},   {LIMITS_SOURCE, "example.org"},
-                {LIMITS_SOURCE, "10.0.0.0/33"},  {LIMITS_SOURCE, "fe80::1%eth0"},
-                {LIMITS_SOURCE, "10.0.0.0/"},    {LIMITS_ACCOUNT, "-x"},
-                {LIMITS_ACCOUNT, "a:b"},         {LIMITS_ACCOUNT, "12345"},
+                {LIMITS_SERVICE, "a b"},        {LIMITS_SERVICE, "-su"},
+                {LIMITS_SERVICE, "../passwd"},  {LIMITS_SERVICE, "*"},
+                {LIMITS_SOURCE, "10.0.0.1/8"},  {LIMITS_SOURCE, "example.org"},
+                {LIMITS_SOURCE, "10.0.0.0/33"}, {LIMITS_SOURCE, "fe80::1%eth0"},
+                {LIMITS_SOURCE, "10.0.0.0/"},   {LIMITS_ACCOUNT, "-x"},
+                {LIMITS_ACCOUNT, "a:b"},        {LIMITS_ACCOUNT, "12345"},
         };
 
         (void)state;
@@ -237,28 +237,31 @@ static void test_invalid(void **state)
         assert_false(limits_is_valid(&l));
         assert_false(limits_allow(&l, LIMITS_SERVICE, VIEW("sshd")));
         assert_int_equal(limits_count(&l, LIMITS_SERVICE), 0);
-        ASSERT_INVALID("\0\0\0\0\0\0");                          /* lists, and nothing in them */
-        ASSERT_INVALID("\0");                                    /* half a count */
-        ASSERT_INVALID("\1\0\4\0sshd");                          /* the others are not there */
-        ASSERT_INVALID("\1\0\4\0sshd\0\0\0");                    /* half of the last */
-        ASSERT_INVALID("\1\0\4\0sshd\0\0\0\0\0");                /* one byte behind the end */
-        ASSERT_INVALID("\1\0\5\0sshd\0\0\0\0");                  /* reaches into the next count */
-        ASSERT_INVALID("\2\0\2\0su\4\0sshd\0\0\0\0");            /* not sorted */
-        ASSERT_INVALID("\2\0\2\0su\2\0su\0\0\0\0");              /* twice */
-        ASSERT_INVALID("\1\0\0\0\0\0\0\0");                      /* an empty entry */
-        ASSERT_INVALID("\1\0\3\0s d\0\0\0\0");                   /* no service */
-        ASSERT_INVALID("\0\0\1\0\014\0" "192.0.2.7/32\0\0");        /* not as it is written */
-        ASSERT_INVALID("\0\0\1\0\012\0" "10.0.0.1/8\0\0");        /* no network */
-        ASSERT_INVALID("\0\0\0\0\1\0\1\0:");                     /* no account */
+        ASSERT_INVALID("\0\0\0\0\0\0");               /* lists, and nothing in them */
+        ASSERT_INVALID("\0");                         /* half a count */
+        ASSERT_INVALID("\1\0\4\0sshd");               /* the others are not there */
+        ASSERT_INVALID("\1\0\4\0sshd\0\0\0");         /* half of the last */
+        ASSERT_INVALID("\1\0\4\0sshd\0\0\0\0\0");     /* one byte behind the end */
+        ASSERT_INVALID("\1\0\5\0sshd\0\0\0\0");       /* reaches into the next count */
+        ASSERT_INVALID("\2\0\2\0su\4\0sshd\0\0\0\0"); /* not sorted */
+        ASSERT_INVALID("\2\0\2\0su\2\0su\0\0\0\0");   /* twice */
+        ASSERT_INVALID("\1\0\0\0\0\0\0\0");           /* an empty entry */
+        ASSERT_INVALID("\1\0\3\0s d\0\0\0\0");        /* no service */
+        ASSERT_INVALID("\0\0\1\0\014\0"
+                       "192.0.2.7/32\0\0"); /* not as it is written */
+        ASSERT_INVALID("\0\0\1\0\012\0"
+                       "10.0.0.1/8\0\0");    /* no network */
+        ASSERT_INVALID("\0\0\0\0\1\0\1\0:"); /* no account */
         ASSERT_INVALID("\21\0\1\0a\1\0b\1\0c\1\0d\1\0e\1\0f\1\0g\1\0h\1\0i\1\0j\1\0k\1\0l\1\0m\1\0n"
                        "\1\0o\1\0p\1\0q\0\0\0\0"); /* seventeen */
 }
 
-/* Every byte changed to every value, and every length: refused, or another good set of limits with one
-   encoding only. */
+/* Every byte changed to every value, and every length: refused, or another good set of limits with
+   one encoding only. */
 static void test_mutated(void **state)
 {
-        struct record_limits l = made(LIST("sshd", "su"), LIST("10.0.0.0/8", "fd00::/8"), LIST("a"));
+        struct record_limits l =
+                made(LIST("sshd", "su"), LIST("10.0.0.0/8", "fd00::/8"), LIST("a"));
 
         (void)state;
         for (uint16_t i = 0; i < l.len; i++) {
@@ -279,10 +282,10 @@ static void test_mutated(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_none),    cmocka_unit_test(test_golden),
+                cmocka_unit_test(test_none),      cmocka_unit_test(test_golden),
                 cmocka_unit_test(test_canonical), cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_allow),   cmocka_unit_test(test_longest),
-                cmocka_unit_test(test_invalid), cmocka_unit_test(test_mutated),
+                cmocka_unit_test(test_allow),     cmocka_unit_test(test_longest),
+                cmocka_unit_test(test_invalid),   cmocka_unit_test(test_mutated),
         };
 
         return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

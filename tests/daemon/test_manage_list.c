@@ -217,6 +217,65 @@ static void test_pages(void **state)
         assert_int_equal(wire_number(answer(f), WIRE_F_PATS, 0), 700);
 }
 
+/* Long rows make short pages. */
+static void test_long_rows(void **state)
+{
+        struct manage_fixture *f = *state;
+        char name[NAME_LABEL_BYTES + 1], account[NAME_USER_MAX + 1];
+
+        for (size_t i = 0; i < 100; i++)
+                memcpy(name + 4 * i, "\xf0\x9f\x94\x91", 4);
+        name[400] = '\0';
+        for (unsigned i = 0; i < 100; i++) {
+                ask(f, WIRE_V_PAT_CREATE);
+                set_text(f, WIRE_F_NAME, name);
+                static char entries[2 * WIRE_LIST_MAX][NAME_USER_MAX + 1];
+
+                for (unsigned e = 0; e < 2 * WIRE_LIST_MAX; e++) {
+                        (void)snprintf(account, sizeof(account), "%02u", e);
+                        memset(entries[e], 'a', NAME_USER_MAX);
+                        memcpy(entries[e] + 62, account, 2);
+                        set_list(f, e % 2 ? WIRE_F_LIMIT_ACCOUNT : WIRE_F_LIMIT_SERVICE,
+                                 entries[e]);
+                }
+                assert_true(is_done(f, PERSON_ALICE));
+                assert_int_equal(acknowledge(f, true, true), WIRE_DONE);
+        }
+        ask_list(f, NULL);
+        assert_int_equal(count_rows(f, PERSON_ALICE), 100);
+        assert_true(f->pages >= 3);
+        assert_true(f->longest_page < (48 + 16 * 4) * 1024);
+}
+
+/* A search that finds nothing looks at so many rows at a time and no more; a prefix that so many
+   others' tokens have is not looked through to its end. */
+static void test_scan_is_bounded(void **state)
+{
+        struct manage_fixture *f = *state;
+        struct record_user alice, bob;
+        char text[TOKEN_TEXT_MAX + 1], id[TOKEN_KEY_ID_SIZE];
+        const int64_t first = INT64_C(600000000000000000);
+
+        assert_int_equal(sealed_find_user_by_name(&f->store->sealed, VIEW("alice"), &alice), 0);
+        assert_int_equal(sealed_find_user_by_name(&f->store->sealed, VIEW("bob"), &bob), 0);
+        for (int64_t i = 0; i < 20100; i++) {
+                struct fixture_token_options o = {.id = first + i};
+
+                (void)fixture_token(f->store, TOKEN_PAT, i < 20050 ? alice.id : bob.id, &o, text);
+        }
+        ask_list(f, NULL);
+        set_text(f, WIRE_F_NAME, "nothing of that name");
+        assert_int_equal(count_rows(f, PERSON_ALICE), 0);
+        assert_int_equal(f->pages, 2);
+        token_key_id(TOKEN_PAT, first, 6, id);
+        ask(f, WIRE_V_PAT_REVOKE);
+        set_text(f, WIRE_F_KEY_ID, id);
+        assert_true(is_refused(f, PERSON_CAROL, "ambiguous"));
+        token_key_id(TOKEN_PAT, first, 10, id);
+        set_text(f, WIRE_F_KEY_ID, id);
+        assert_true(is_refused(f, PERSON_CAROL, "not-found"));
+}
+
 static int64_t metric(struct manage_fixture *f, const char *name)
 {
         for (size_t i = 0; i < row_count(f); i++)
@@ -472,9 +531,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_what_a_row_says), TEST(test_whose),     TEST(test_filters),
-                TEST(test_pages),           TEST(test_status),    TEST(test_whoami),
-                TEST(test_check_pat),       TEST(test_check_key), TEST(test_revoke_all),
+                TEST(test_what_a_row_says), TEST(test_whose),      TEST(test_filters),
+                TEST(test_pages),           TEST(test_long_rows),  TEST(test_scan_is_bounded),
+                TEST(test_status),          TEST(test_whoami),     TEST(test_check_pat),
+                TEST(test_check_key),       TEST(test_revoke_all),
         };
 
         return cmocka_run_group_tests_name("manage-list", tests, NULL, NULL);

@@ -61,7 +61,8 @@ static struct view secret_of(const char *text)
         return t.secret;
 }
 
-/* What the right secret makes of a token's row: a state, or an error of the look-up or the judgement. */
+/* What the right secret makes of a token's row: a state, or an error of the look-up or the
+ * judgement. */
 static int judge(struct world *w, int64_t id, const char *text)
 {
         enum sealed_token_state judged = (enum sealed_token_state)99;

@@ -294,6 +294,20 @@ static void test_account_check(void **state)
         assert_int_equal(grant_count(s->v.grants), 0);
 }
 
+/* The use that the ticket comes from need not be written yet. */
+static void test_account_check_of_an_unused_token(void **state)
+{
+        struct scene *s = *state;
+        struct policy p = world_free_policy;
+
+        su(s, "acme-deploy");
+        assert_int_equal(send(s), WIRE_ALLOW);
+        p.max_unused = 600;
+        world_host_policy(s->w, p);
+        account_check(s, view_of_bytes(s->texts.ticket, TICKET_LEN));
+        assert_int_equal(send(s), WIRE_ALLOW);
+}
+
 static void test_account_check_decides_again(void **state)
 {
         struct scene *s = *state;
@@ -427,6 +441,7 @@ int main(void)
                 CASE(test_bad_seal),
                 CASE(test_other_verbs),
                 CASE(test_account_check),
+                CASE(test_account_check_of_an_unused_token),
                 CASE(test_account_check_decides_again),
                 CASE(test_grant_is_made),
                 CASE(test_no_grant),

@@ -53,6 +53,7 @@ static void test_session_unguarded(void **state)
         assert_int_equal(wire_number(&s->got, WIRE_F_GUARDED, 7), 0);
         assert_false(wire_has(&s->got, WIRE_F_VERDICT));
         assert_int_equal(journal.count, before);
+        assert_int_equal(s->v.verdicts[0], 0);
         /* Under guard without a binding: nobody's, until it is released. */
         world_guard(s->w, "postgres");
         session(s, "postgres", "alice");
@@ -186,6 +187,30 @@ static void test_session_ends(void **state)
         assert_int_equal(grant_count(s->v.grants), 0);
 }
 
+/* A token that is over takes its grant with it, however it came to be over. */
+static void test_session_of_dead_tokens(void **state)
+{
+        struct scene *s = *state;
+        struct record_token t = world_template(TOKEN_PAT, s->alice);
+
+        t.expires_at = NOW + 5;
+        s->pat = world_token(s->w, &t);
+        prove(s, "@acme");
+        s->call.now = NOW + 5;
+        session(s, "acme-deploy", "alice");
+        expect_refused(s, VERDICT_ACCOUNT_DENIED);
+        assert_string_equal(journal.reason, "expired");
+        assert_true(s->after.drop_grant);
+        s->call.now = NOW;
+        s->pat = world_pat(s->w, s->alice);
+        prove(s, "@acme");
+        s->w->reader->table[MEMORY_TOKEN].count = 0;
+        session(s, "acme-deploy", "alice");
+        expect_refused(s, VERDICT_ACCOUNT_DENIED);
+        assert_string_equal(journal.reason, "unknown");
+        assert_int_equal(grant_count(s->v.grants), 0);
+}
+
 /* Dead grants in front of a live one are dropped and do not hide it. */
 static void test_session_looks_at_all_grants(void **state)
 {
@@ -274,6 +299,7 @@ int main(void)
                 CASE(test_session_by_key),
                 CASE(test_session_limits),
                 CASE(test_session_ends),
+                CASE(test_session_of_dead_tokens),
                 CASE(test_session_looks_at_all_grants),
                 CASE(test_session_and_a_new_org_of_the_name),
                 CASE(test_session_failing_store),

@@ -1,6 +1,7 @@
 /*
- * Limits in both directions. As stored bytes: what is called valid has exactly one encoding, and what is not
- * allows nothing. As a request: what is accepted is valid, and says the same when it is asked again.
+ * Limits in both directions. As stored bytes: what is called valid has exactly one encoding, and
+ * what is not allows nothing. As a request: what is accepted is valid, and says the same when it is
+ * asked again.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ static void require_same_again(const struct record_limits *l)
         require(again.len == l->len && memcmp(again.bytes, l->bytes, l->len) == 0);
 }
 
-/* Every entry of a list is within it; a source needs an address, which a network with a length is not. */
+/* Every entry of a list is within it; a source needs an address, which a network with a length is
+ * not. */
 static void require_allows_its_own(const struct record_limits *l)
 {
         for (unsigned kind = 0; kind < LIMITS_KINDS; kind++) {

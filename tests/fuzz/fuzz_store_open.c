@@ -1,7 +1,7 @@
 /*
- * A database file that somebody has written to: refused, or read, and no row comes back under a good seal that
- * was not put there. The input is a whole file where it begins as one does, else a list of places and bytes
- * that are changed in a good store.
+ * A database file that somebody has written to: refused, or read, and no row comes back under a
+ * good seal that was not put there. The input is a whole file where it begins as one does, else a
+ * list of places and bytes that are changed in a good store.
  */
 #include <fcntl.h>
 #include <stddef.h>

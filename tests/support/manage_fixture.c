@@ -185,6 +185,9 @@ static void keep_page(struct manage_fixture *f)
 {
         size_t need = f->bytes_len + f->reply.len;
 
+        if (f->reply.len > f->longest_page)
+                f->longest_page = f->reply.len;
+
         if (need > f->bytes_size) {
                 f->bytes_size = 2 * need;
                 f->bytes = realloc(f->bytes, f->bytes_size);
@@ -232,7 +235,7 @@ uint32_t run_as(struct manage_fixture *f, int64_t uid)
         must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0,
              "the request does not encode");
         call = make_call(f, uid, view_of_bytes(packet, len));
-        f->bytes_len = f->pages = 0;
+        f->bytes_len = f->pages = f->longest_page = 0;
         do {
                 manage_reply_wipe(&f->reply);
                 must(manage_run(&f->manage, &call, &f->reply) == 0, "manage_run");

@@ -51,7 +51,7 @@ struct manage_fixture {
 
         struct wire_message request; /* the one in the making */
         struct manage_reply reply;   /* of the last page */
-        size_t pages;
+        size_t pages, longest_page;
 
         /* The answer, decoded: rows first, then the packet that ends it. Views live until the next
          * call. */

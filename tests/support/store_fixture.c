@@ -66,7 +66,8 @@ struct store_fixture *fixture_new(void)
 
         must_have(f);
         must(keyhash_init(), "keyhash_init");
-        /* In memory where there is such a place: every commit is synced, and a disk makes tests wait. */
+        /* In memory where there is such a place: every commit is synced, and a disk makes tests
+         * wait. */
         if (!base)
                 base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
         if (asprintf(&f->dir, "%s/orgtoken-test-XXXXXX", base) < 0)

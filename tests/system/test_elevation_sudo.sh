@@ -50,6 +50,7 @@ opened "in as bob for  by  of " "targetpw: other accounts are asked for as befor
         typed alice alices-password sudo -k -u bob "$who"
 
 # Tickets, one for each account. One terminal, so that there are any.
+forget || exit 1
 out=$(on_tty alice -a 'assword.*: ' "$alice" -x 'first over' "orgtoken pat revoke ${alice:0:10}" -- sh -c "
         sudo -u acme-deploy $who
         echo again: \$(sudo -n -u acme-deploy $who 2>&1)
@@ -82,15 +83,18 @@ contains "$(grep "allowed: alice as acme-deploy for acme by ${alice:0:10} (sudo,
 forget || exit 1
 out=$(typed alice "$alice" sudo -k -u acme-deploy "$who" 2>&1)
 lacks "$out" "in as" "plain: a token that names no org"
-contains "$out" "append @org" "plain: whose caller is told what to do"
+lacks "$out" "append @org" "plain: whose caller is told nothing, since sudo has its modules keep silent"
 is "$(grants)" 0 "plain: and which makes no grant"
+sudoers "Defaults !pam_silent" "alice $rule" "carol $rule" || exit 1
+contains "$(typed alice "$alice" sudo -k -u acme-deploy "$who" 2>&1)" "append @org" "plain: and with !pam_silent is told what to do"
+sudoers "alice $rule" "carol $rule" || exit 1
 refused "plain: an org that the caller is not in" typed alice "$alice@globex" sudo -k -u globex-deploy "$who"
 refused "plain: acme's proof, globex's account" typed alice "$alice@acme" sudo -k -u globex-deploy "$who"
 refused "plain: the same with sudo -i" typed alice "$alice@acme" sudo -k -i -u globex-deploy "$who"
 refused "plain: the same with sudo -s" typed alice "$alice@acme" sudo -k -s -u globex-deploy "$who"
 refused "plain: an account for admins" typed alice "$alice@acme" sudo -k -u acme-admin "$who"
 refused "plain: an org's key, which proves nobody's person" typed alice "$acme_key" sudo -k -u acme-deploy "$who"
-opened "in as bob for  by  of " "plain: an account that is not guarded" typed alice "$alice@acme" sudo -k -u bob "$who"
+opened "in as bob for acme $by" "plain: an account that is not guarded" typed alice "$alice@acme" sudo -k -u bob "$who"
 opened "in as globex-deploy for globex by ${carol:0:10} of carol" "plain: who is in both orgs names the one that is meant" \
         typed carol "$carol@globex" sudo -k -u globex-deploy "$who"
 refused "plain: and opens no account of the other by it" typed carol "$carol@globex" sudo -k -u acme-deploy "$who"
