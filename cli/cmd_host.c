@@ -72,3 +72,16 @@ const struct command cmd_clock[] = {
         },
         {0},
 };
+
+const struct command cmd_notify[] = {
+        {
+                .noun = "notify",
+                .wire = WIRE_V_NOTIFY,
+                .run = cmd_change,
+                .summary = "Writes a journal record for each token that ends soon (root).",
+                .details = "One record 14, 7 and 1 days before the end, once each. A timer of "
+                           "systemd runs it every day: orgtoken-notify.timer.",
+                .done = "{count token tokens} told of in the journal",
+        },
+        {0},
+};

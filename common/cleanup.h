@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f)   __attribute__((cleanup(f)))
-#define _unused_       __attribute__((unused))
-/* For a large buffer of which only what was written is read: kilobytes of pattern for each of a request's rows
-   cost more than the row. Never for anything that is a status or becomes one. */
-#define _unfilled_ __attribute__((uninitialized))
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _unused_     __attribute__((unused))
+/* For a large buffer of which only what was written is read: kilobytes of pattern for each of a
+   request's rows cost more than the row. Never for anything that is a status or becomes one. */
+#define _unfilled_     __attribute__((uninitialized))
 #define _format_(f, a) __attribute__((format(printf, f, a)))
 
 /* Takes the value out of *p and leaves NULL: the caller owns it now and no cleanup runs on it. */

@@ -85,6 +85,7 @@ enum wire_verb {
         WIRE_V_BACKUP,
         WIRE_V_GUARDED_LIST, /* every account that is or was bound, for `sudoers` (root) */
         WIRE_V_REVOKE_TOKEN, /* by the whole id of either kind (`scan --revoke`, root) */
+        WIRE_V_NOTIFY,       /* one record for each token that is about to end (the timer, root) */
         WIRE_VERB_COUNT,
 };
 

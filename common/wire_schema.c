@@ -190,6 +190,7 @@ static const struct wire_verb_rule verb_rules[WIRE_VERB_COUNT] = {
         [WIRE_V_BACKUP] = {VERB(BACKUP, DONE), NEEDS(WIRE_F_PATH)},
         [WIRE_V_GUARDED_LIST] = {VERB(GUARDED_LIST, ROWS)},
         [WIRE_V_REVOKE_TOKEN] = {VERB(REVOKE_TOKEN, DONE), NEEDS(WIRE_F_KIND, WIRE_F_ID)},
+        [WIRE_V_NOTIFY] = {VERB(NOTIFY, DONE)},
 };
 /* clang-format on */
 

@@ -63,7 +63,8 @@ unsigned access_roles(enum wire_verb verb)
         case WIRE_V_CLOCK_RESET:
         case WIRE_V_BACKUP:
         case WIRE_V_GUARDED_LIST:
-        case WIRE_V_REVOKE_TOKEN: return ACCESS_ROOT;
+        case WIRE_V_REVOKE_TOKEN:
+        case WIRE_V_NOTIFY: return ACCESS_ROOT;
 
         case WIRE_VERB_COUNT: break;
         }

@@ -14,8 +14,8 @@ struct backend {
         const char *state_dir;       /* borrowed */
         const char *credentials_dir; /* borrowed; NULL: none */
         struct keyhash *key;
-        struct seal_memo *memo;             /* of the event loop's thread, for this key; NULL: without */
-        struct store_reader *reader;        /* of the event loop's thread */
+        struct seal_memo *memo;      /* of the event loop's thread, for this key; NULL: without */
+        struct store_reader *reader; /* of the event loop's thread */
         struct store_reader *worker_reader; /* of the worker's */
         struct store_writer *writer;        /* NULL: nothing can be written now */
         struct grant_table *grants;

@@ -46,7 +46,8 @@ static enum dispatch_target verb_target(enum wire_verb verb)
         case WIRE_V_CLOCK_RESET:
         case WIRE_V_BACKUP:
         case WIRE_V_GUARDED_LIST:
-        case WIRE_V_REVOKE_TOKEN: return DISPATCH_MANAGER;
+        case WIRE_V_REVOKE_TOKEN:
+        case WIRE_V_NOTIFY: return DISPATCH_MANAGER;
         case WIRE_VERB_COUNT: break;
         }
         return DISPATCH_NOBODY;

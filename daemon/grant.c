@@ -8,8 +8,8 @@
 
 #define GRANT_STEP 64 /* the table grows by so many */
 
-/* In the order of their renewal, and searched from end to end: elevations are few, and 4096 rows are
-   soon looked through. */
+/* In the order of their renewal, and searched from end to end: elevations are few, and 4096 rows
+   are soon looked through. */
 struct grant_table {
         int64_t life;
         struct record_grant *rows;

@@ -17,7 +17,8 @@
    guard pages, and read-only once it is made. */
 struct keyhash {
         uint8_t key[KEYHASH_KEY_LEN];
-        crypto_auth_hmacsha256_state start; /* of every MAC: the key and the tag are in it already */
+        crypto_auth_hmacsha256_state
+                start; /* of every MAC: the key and the tag are in it already */
 };
 
 _Static_assert(KEYHASH_LEN == crypto_hash_sha256_BYTES, "a proof is a SHA-256");

@@ -36,6 +36,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/manage_host.c \
   %D%/manage_internal.h \
   %D%/manage_member.c \
+  %D%/manage_notify.c \
   %D%/manage_org.c \
   %D%/manage_policy.c \
   %D%/manage_refuse.c \

@@ -59,6 +59,7 @@ static const struct verb verbs[WIRE_VERB_COUNT] = {
         [WIRE_V_BACKUP] = {manage_backup, MODE_PLAIN, 0},
         [WIRE_V_GUARDED_LIST] = {manage_guarded_list, MODE_READ, 0},
         [WIRE_V_REVOKE_TOKEN] = {manage_revoke_token, MODE_WRITE, 0},
+        [WIRE_V_NOTIFY] = {manage_notify, MODE_PLAIN, 0},
 };
 
 /* What can be refused without knowing more of the caller than the uid. */

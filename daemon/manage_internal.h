@@ -311,3 +311,4 @@ int manage_host_show(struct manage_op *op);
 int manage_host_set(struct manage_op *op);
 int manage_clock_reset(struct manage_op *op);
 int manage_backup(struct manage_op *op);
+int manage_notify(struct manage_op *op);

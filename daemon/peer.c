@@ -298,7 +298,8 @@ static void on_finished(void *context)
         }
         if (r->reply.clock_reset) {
                 backend_reset_clock(p->set->backend);
-                job_notes_put_mark(p->set->notes, 0);
+                /* Over a higher one that still waits to be written. */
+                job_notes_put_mark(p->set->notes, r->call.clock);
         }
         p->sent = 0;
         send_reply(p);

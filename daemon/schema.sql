@@ -127,6 +127,11 @@ CREATE TABLE last_use (
   account TEXT NOT NULL CHECK (length(account) <= 64),
   org TEXT NOT NULL CHECK (length(org) <= 32)
 ) STRICT;
+-- When tokens that are about to end were last told of.
+CREATE TABLE notified (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  at INTEGER NOT NULL CHECK (at > 0)
+) STRICT;
 CREATE TABLE clock_mark (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   mark INTEGER NOT NULL CHECK (mark >= 0),

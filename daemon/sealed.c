@@ -73,7 +73,8 @@ struct seal_memo *seal_memo_free(struct seal_memo *m)
         return NULL;
 }
 
-/* Where this row's seal would be. Who can choose rows to meet in one slot gains a hash computed twice. */
+/* Where this row's seal would be. Who can choose rows to meet in one slot gains a hash computed
+ * twice. */
 static struct memo_slot *memo_slot_of(struct seal_memo *m, const struct encoding *e)
 {
         uint32_t sum = 2166136261U; /* FNV-1a */

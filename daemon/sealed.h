@@ -1,7 +1,8 @@
 /*
- * Reading and writing rows under their seals. Every row that grants something carries an HMAC over its table,
- * key and columns; look-ups here give only rows whose seal holds, and puts seal the row first. The rules
- * (verify, resolve, manage) use this and never the store's own look-ups for rows that grant.
+ * Reading and writing rows under their seals. Every row that grants something carries an HMAC over
+ * its table, key and columns; look-ups here give only rows whose seal holds, and puts seal the row
+ * first. The rules (verify, resolve, manage) use this and never the store's own look-ups for rows
+ * that grant.
  *
  * Errors are the store's; a seal that does not hold is -EBADMSG, which every caller answers as
  * "unavailable" and logs: somebody wrote the store behind the daemon's back, or the disk did.
@@ -11,9 +12,9 @@
 #include "daemon/keyhash.h"
 #include "daemon/store.h"
 
-/* The seals computed last, so that the rows which every login asks for (its org, its account) cost a comparison
-   of bytes and not a hash. It knows what a seal must be, never that a row is good: that is compared each time.
-   For one key and one thread. */
+/* The seals computed last, so that the rows which every login asks for (its org, its account) cost
+   a comparison of bytes and not a hash. It knows what a seal must be, never that a row is good:
+   that is compared each time. For one key and one thread. */
 struct seal_memo;
 int seal_memo_new(struct seal_memo **ret);
 struct seal_memo *seal_memo_free(struct seal_memo *m);
@@ -42,19 +43,20 @@ int sealed_find_clock_mark(const struct sealed *s, int64_t *ret);
 int sealed_check_account(const struct sealed *s, const struct record_account *account);
 int sealed_check_member(const struct sealed *s, const struct record_member *member);
 
-/* What the right secret of this row makes of it. A token row's seal is the mac over its proof, so it can be
-   judged only with the secret in hand. */
+/* What the right secret of this row makes of it. A token row's seal is the mac over its proof, so
+   it can be judged only with the secret in hand. */
 enum sealed_token_state {
         SEALED_WRONG = 1, /* not the secret, or a claim was edited */
         SEALED_LIVE,
         SEALED_REVOKED,
 };
-/* Recomputes proof and mac from the secret presented and the row's claims; constant time in the secret.
-   -EBADMSG: the row's earlier end carries a bad seal, or it was made with another host key. */
+/* Recomputes proof and mac from the secret presented and the row's claims; constant time in the
+   secret. -EBADMSG: the row's earlier end carries a bad seal, or it was made with another host key.
+ */
 int sealed_judge_token(const struct sealed *s, const struct record_token *token, struct view secret,
                        enum sealed_token_state *ret);
-/* The same without the secret, for a token that was judged before (a ticket, a grant): the mac is checked
-   against the stored proof. */
+/* The same without the secret, for a token that was judged before (a ticket, a grant): the mac is
+   checked against the stored proof. */
 int sealed_judge_stored(const struct sealed *s, const struct record_token *token,
                         enum sealed_token_state *ret);
 
@@ -66,10 +68,11 @@ int sealed_put_account(const struct sealed *s, struct record_account *account);
 int sealed_put_guarded(const struct sealed *s, struct record_guarded *guarded);
 int sealed_put_host_policy(const struct sealed *s, const struct policy *policy);
 int sealed_put_clock_mark(const struct sealed *s, int64_t mark);
-/* Fills proof, mac and fingerprint from the claims and the 49 characters of the secret, and inserts. */
+/* Fills proof, mac and fingerprint from the claims and the 49 characters of the secret, and
+ * inserts. */
 int sealed_insert_token(const struct sealed *s, struct record_token *token, struct view secret);
-/* Revokes: erases the proof, turns the mac, writes time and reason. 0 also where it was revoked before
-   (nothing changes then). */
+/* Revokes: erases the proof, turns the mac, writes time and reason. 0 also where it was revoked
+   before (nothing changes then). */
 int sealed_revoke_token(const struct sealed *s, struct record_token *token, int64_t now,
                         const char *reason);
 /* Sets an earlier end; only ever shortens. */

@@ -70,6 +70,9 @@ int store_find_last_use(struct store_reader *r, int64_t token_id, struct record_
 int store_find_clock_mark(struct store_reader *r, int64_t *ret,
                           uint8_t ret_mac[static RECORD_MAC_LEN]);
 
+/* When tokens about to end were last told of; 0: never yet. */
+int store_find_notified(struct store_reader *r, int64_t *ret);
+
 /* How many characters of this id a key id must show (6 to 10) to be unique in the store. */
 int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret);
 
@@ -167,6 +170,7 @@ int store_local_commit(struct store_writer *w);
 int store_put_last_use(struct store_writer *w, const struct record_last_use *use);
 int store_put_clock_mark(struct store_writer *w, int64_t mark,
                          const uint8_t mac[static RECORD_MAC_LEN]);
+int store_put_notified(struct store_writer *w, int64_t at);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
 

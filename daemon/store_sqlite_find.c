@@ -197,6 +197,22 @@ int store_find_last_use(struct store_reader *r, int64_t token_id, struct record_
         return 0;
 }
 
+int store_find_notified(struct store_reader *r, int64_t *ret)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_FIND_NOTIFIED);
+        int64_t at = 0;
+        int e = query_row(&q);
+
+        if (e == 0) {
+                at = query_number(&q, 0, INT64_MAX);
+                e = q.error;
+        }
+        if (e < 0 && e != -ENOENT)
+                return e;
+        *ret = at;
+        return 0;
+}
+
 int store_find_clock_mark(struct store_reader *r, int64_t *ret,
                           uint8_t ret_mac[static RECORD_MAC_LEN])
 {

@@ -435,6 +435,17 @@ int store_put_last_use(struct store_writer *w, const struct record_last_use *use
         return query_run(&q);
 }
 
+int store_put_notified(struct store_writer *w, int64_t at)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_NOTIFIED);
+        int e = check_open(w, true);
+
+        if (e < 0)
+                return e;
+        query_bind_number(&q, at);
+        return query_run(&q);
+}
+
 int store_put_clock_mark(struct store_writer *w, int64_t mark,
                          const uint8_t mac[static RECORD_MAC_LEN])
 {

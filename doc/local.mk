@@ -1,2 +1,2 @@
-EXTRA_DIST += %D%/PROTOCOL.md
+EXTRA_DIST += %D%/ELEVATION.md %D%/PROTOCOL.md
 dist_pkgdata_DATA = %D%/gitleaks.toml

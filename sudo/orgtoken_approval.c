@@ -6,6 +6,7 @@
  * accounts never bound, are not ours.
  */
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,9 +34,11 @@ static struct {
         char actor[NAME_USER_MAX + 1];
         char tty[NAME_USER_MAX + 1];
         int64_t uid;
+        const char *service;
         const char *socket;
         unsigned timeout_ms;
-        char message[512]; /* what sudo prints; it keeps the pointer */
+        sudo_printf_t print;
+        char message[512]; /* for sudo's audit; it keeps the pointer */
 } session;
 
 /* The value of NAME= in one of sudo's lists; NULL where it is not there. */
@@ -86,12 +89,13 @@ static int read_options(char *const options[])
 }
 
 static int approval_open(unsigned int version, sudo_conv_t conversation _unused_,
-                         sudo_printf_t print _unused_, char *const settings[] _unused_,
+                         sudo_printf_t print, char *const settings[],
                          char *const user_info[], int submit_optind _unused_,
                          char *const submit_argv[] _unused_, char *const submit_envp[] _unused_,
                          char *const plugin_options[], const char **errstr)
 {
         const char *actor = setting(user_info, "user"), *tty = setting(user_info, "tty");
+        const char *login = setting(settings, "login_shell");
 
         if (SUDO_API_VERSION_GET_MAJOR(version) != SUDO_API_VERSION_MAJOR) {
                 *errstr = "orgtoken: this sudo speaks another version of the plugin interface";
@@ -109,6 +113,9 @@ static int approval_open(unsigned int version, sudo_conv_t conversation _unused_
         }
         if (!view_copy(view_of(tty), session.tty, sizeof(session.tty)))
                 session.tty[0] = '\0';
+        /* sudo's two PAM services, which an account may be bound for one by one. */
+        session.print = print;
+        session.service = login && strcmp(login, "true") == 0 ? "sudo-i" : "sudo";
         return 1;
 }
 
@@ -125,7 +132,7 @@ static int ask(const char *account)
         wire_init(&request, WIRE_REQUEST, WIRE_V_SESSION_CHECK, nonce);
         wire_put_text(&request, WIRE_F_ACCOUNT, view_of(account));
         wire_put_text(&request, WIRE_F_ACTOR, view_of(session.actor));
-        wire_put_text(&request, WIRE_F_SERVICE, VIEW("sudo"));
+        wire_put_text(&request, WIRE_F_SERVICE, view_of(session.service));
         wire_put_number(&request, WIRE_F_REAL_UID, session.uid);
         if (session.tty[0] != '\0')
                 wire_put_text(&request, WIRE_F_TTY, view_of(session.tty));
@@ -154,62 +161,107 @@ static int refuse(const char *account, int error, const char **errstr)
                                "orgtoken: nobody can say now whether %s may act as %s (%s)",
                                session.actor, text, strerror(-error));
         *errstr = session.message;
+        /* sudo itself shows nobody why (sudo_plugin(5), "Approval plugin API"). */
+        if (session.print)
+                (void)session.print(SUDO_CONV_ERROR_MSG, "%s\n", session.message);
         syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", session.message);
         return REFUSE;
 }
 
-/* Collects the names of the accounts that a command acts as: each name of the uid, and, where the
-   group is not that of the target itself, each account whose own group it is. -E2BIG where there
-   are too many. */
-static int collect(int64_t uid, int64_t gid, char names[][NAME_USER_MAX + 1], size_t *ret_count)
+/* The accounts that one command acts as. */
+struct names {
+        size_t count;
+        char name[NAMES_MAX][NAME_USER_MAX + 1];
+};
+
+static int add_name(struct names *names, const char *name)
 {
-        size_t count = 0;
-        int64_t own_gid = -1;
+        for (size_t i = 0; i < names->count; i++)
+                if (strcmp(names->name[i], name) == 0)
+                        return 0;
+        if (names->count == NAMES_MAX)
+                return -E2BIG;
+        /* One that is longer than any that can be bound is none of ours. */
+        if (view_copy(view_of(name), names->name[names->count], NAME_USER_MAX + 1))
+                names->count++;
+        return 0;
+}
+
+/* Every other name of the uid, and with other_gid every account whose own group it is. A directory
+   that does not list its users shows none of them here. */
+static int add_listed(struct names *names, int64_t uid, int64_t gid, bool other_gid)
+{
         const struct passwd *p;
         int r = 0;
 
-        p = getpwuid((uid_t)uid);
-        if (p)
-                own_gid = p->pw_gid;
         setpwent();
-        while (r == 0 && (p = getpwent())) {
-                if (p->pw_uid != (uid_t)uid && (gid == own_gid || p->pw_gid != (gid_t)gid))
-                        continue;
-                if (count == NAMES_MAX)
-                        r = -E2BIG;
-                else if (view_copy(view_of(p->pw_name), names[count], NAME_USER_MAX + 1))
-                        count++;
-        }
+        while (r == 0 && (p = getpwent()))
+                if (p->pw_uid == (uid_t)uid || (other_gid && p->pw_gid == (gid_t)gid))
+                        r = add_name(names, p->pw_name);
         endpwent();
-        *ret_count = count;
         return r;
+}
+
+/* Adds each name of the uid, and, where the group is not that of the target itself, each account
+   whose own group it is or that is called like it. -E2BIG where there are too many. */
+static int collect(struct names *names, int64_t uid, int64_t gid)
+{
+        const struct passwd *p = getpwuid((uid_t)uid);
+        bool other_gid = !p || p->pw_gid != (gid_t)gid;
+        const struct group *g;
+        int r = p ? add_name(names, p->pw_name) : 0;
+
+        if (r < 0)
+                return r;
+        g = other_gid ? getgrgid((gid_t)gid) : NULL;
+        r = g ? add_name(names, g->gr_name) : 0;
+        return r < 0 ? r : add_listed(names, uid, gid, other_gid);
+}
+
+/* The uid and gid that the command runs as. sudo uses the effective ones where it is given any. */
+static int target_of(char *const command_info[], const char *uid_name, const char *gid_name,
+                     int64_t *ret_uid, int64_t *ret_gid)
+{
+        if (setting(command_info, uid_name) &&
+            parse_id(setting(command_info, uid_name), ret_uid) < 0)
+                return -EINVAL;
+        if (setting(command_info, gid_name) &&
+            parse_id(setting(command_info, gid_name), ret_gid) < 0)
+                return -EINVAL;
+        return *ret_uid < 0 || *ret_gid < 0 ? -EINVAL : 0;
 }
 
 static int approval_check(char *const command_info[], char *const run_argv[] _unused_,
                           char *const run_envp[] _unused_, const char **errstr)
 {
-        static char names[NAMES_MAX][NAME_USER_MAX + 1];
-        size_t count = 0;
-        int64_t uid, gid;
+        static struct names names;
+        int64_t uid = -1, gid = -1, euid, egid;
         int r;
 
-        if (parse_id(setting(command_info, "runas_uid"), &uid) < 0 ||
-            parse_id(setting(command_info, "runas_gid"), &gid) < 0) {
+        names.count = 0;
+        r = target_of(command_info, "runas_uid", "runas_gid", &uid, &gid);
+        euid = uid;
+        egid = gid;
+        if (r == 0)
+                r = target_of(command_info, "runas_euid", "runas_egid", &euid, &egid);
+        if (r < 0) {
                 *errstr = "orgtoken: sudo did not say what the command runs as";
                 return FAILED;
         }
         /* Root can become anybody without us, and nobody is ever bound to root. */
-        if (session.uid == 0 || uid == 0)
+        if (session.uid == 0 || (uid == 0 && euid == 0))
                 return APPROVE;
-        r = collect(uid, gid, names, &count);
+        r = collect(&names, uid, gid);
+        if (r == 0 && (euid != uid || egid != gid))
+                r = collect(&names, euid, egid);
         if (r < 0)
                 return refuse("an id that too many accounts share", r, errstr);
-        for (size_t i = 0; i < count; i++) {
-                if (strcmp(names[i], session.actor) == 0)
+        for (size_t i = 0; i < names.count; i++) {
+                if (strcmp(names.name[i], session.actor) == 0)
                         continue;
-                r = ask(names[i]);
+                r = ask(names.name[i]);
                 if (r < 0)
-                        return refuse(names[i], r, errstr);
+                        return refuse(names.name[i], r, errstr);
         }
         return APPROVE;
 }

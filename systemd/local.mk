@@ -1,7 +1,9 @@
 systemdsystemunit_DATA = \
   %D%/orgtokend.service \
   %D%/orgtokend-verify.socket \
-  %D%/orgtokend-manage.socket
+  %D%/orgtokend-manage.socket \
+  %D%/orgtoken-notify.service \
+  %D%/orgtoken-notify.timer
 sysusers_DATA = %D%/sysusers.d/orgtoken.conf
 tmpfiles_DATA = %D%/tmpfiles.d/orgtoken.conf
 CLEANFILES += $(systemdsystemunit_DATA) $(sysusers_DATA) $(tmpfiles_DATA)
@@ -9,11 +11,14 @@ EXTRA_DIST += \
   %D%/orgtokend.service.in \
   %D%/orgtokend-verify.socket.in \
   %D%/orgtokend-manage.socket.in \
+  %D%/orgtoken-notify.service.in \
+  %D%/orgtoken-notify.timer.in \
   %D%/orgtoken.sysusers.in \
   %D%/orgtoken.tmpfiles.in
 
 substitute = $(SED) \
   -e 's|@sbindir[@]|$(sbindir)|g' \
+  -e 's|@bindir[@]|$(bindir)|g' \
   -e 's|@libdir[@]|$(libdir)|g' \
   -e 's|@statedir[@]|$(orgtokenstatedir)|g' \
   -e 's|@rundir[@]|$(orgtokenrundir)|g'
@@ -28,3 +33,7 @@ substitute = $(SED) \
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken.sysusers.in > $@.tmp && mv $@.tmp $@
 %D%/tmpfiles.d/orgtoken.conf: %D%/orgtoken.tmpfiles.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken.tmpfiles.in > $@.tmp && mv $@.tmp $@
+%D%/orgtoken-notify.service: %D%/orgtoken-notify.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-notify.service.in > $@.tmp && mv $@.tmp $@
+%D%/orgtoken-notify.timer: %D%/orgtoken-notify.timer.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-notify.timer.in > $@.tmp && mv $@.tmp $@

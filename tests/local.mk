@@ -5,10 +5,12 @@ dist_check_SCRIPTS = \
   %D%/lint/test_layers.sh \
   %D%/lint/test_style.sh
 TESTS += $(dist_check_SCRIPTS)
-EXTRA_DIST += %D%/fuzz %D%/system %D%/support/host.sh %D%/support/tap.sh
+EXTRA_DIST += %D%/fuzz %D%/system %D%/support/host.sh %D%/support/tap.sh \
+  %D%/support/elevation.sh %D%/support/pamask.py %D%/support/ptydrive.py
 
 if HAVE_CMOCKA
 test_programs = \
+  %D%/unit/test_askpass \
   %D%/unit/test_cidr \
   %D%/unit/test_cli_args \
   %D%/unit/test_cli_json \
@@ -44,11 +46,13 @@ test_programs = \
   %D%/daemon/test_access \
   %D%/daemon/test_clockmark \
   %D%/daemon/test_grant \
+  %D%/daemon/test_hostkey \
   %D%/daemon/test_keyhash \
   %D%/daemon/test_limits \
   %D%/daemon/test_manage_failure \
   %D%/daemon/test_manage_list \
   %D%/daemon/test_manage_model \
+  %D%/daemon/test_manage_notify \
   %D%/daemon/test_manage_org \
   %D%/daemon/test_manage_roles \
   %D%/daemon/test_manage_token \
@@ -58,7 +62,10 @@ test_programs = \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
   %D%/daemon/test_store \
+  %D%/daemon/test_store_damage \
+  %D%/daemon/test_store_list \
   %D%/daemon/test_store_open \
+  %D%/daemon/test_store_rules \
   %D%/daemon/test_ticket \
   %D%/daemon/test_usage \
   %D%/daemon/test_verifier \
@@ -75,6 +82,7 @@ TESTS += $(test_programs)
 LDADD = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
 pam_ldadd = %D%/support/libsupport.la pam/libpamcore.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
 cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+%C%_unit_test_askpass_LDADD = askpass/libaskpass.la $(CMOCKA_LIBS)
 %C%_pam_test_account_LDADD = $(pam_ldadd)
 %C%_pam_test_auth_LDADD = $(pam_ldadd)
 %C%_pam_test_hostile_LDADD = $(pam_ldadd)

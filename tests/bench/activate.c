@@ -1,7 +1,7 @@
 /*
- * From activation to the first answer: makes the two sockets as systemd does, and for each round starts the daemon
- * with them while a request already waits, until it is answered. Prints one line of JSON, times in microseconds.
- * The daemon runs as the owner of the state directory.
+ * From activation to the first answer: makes the two sockets as systemd does, and for each round
+ * starts the daemon with them while a request already waits, until it is answered. Prints one line
+ * of JSON, times in microseconds. The daemon runs as the owner of the state directory.
  *
  *   activate ORGTOKEND STATE_DIR FILE ROUNDS [evict]
  *
@@ -63,7 +63,8 @@ static _Noreturn void become_daemon(const char *program, const char *state, cons
         (void)setenv("LISTEN_PID", pid, 1);
         (void)setenv("LISTEN_FDS", "2", 1);
         (void)setenv("LISTEN_FDNAMES", "verify:manage", 1);
-        if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(st->st_gid) < 0 || setuid(st->st_uid) < 0))
+        if (geteuid() == 0 &&
+            (setgroups(0, NULL) < 0 || setgid(st->st_gid) < 0 || setuid(st->st_uid) < 0))
                 _exit(126);
         (void)execl(program, "orgtokend", "--state-dir", state, (char *)NULL);
         _exit(127);

@@ -89,8 +89,8 @@ void bench_read_credentials(const char *path, struct bench_credentials *ret)
                         bench_die(path, EINVAL);
                 *blank = '\0';
                 ret->list = grow(ret->list, ret->len, &size, sizeof(*ret->list));
-                ret->list[ret->len++] = (struct bench_credential){
-                        .user = strdup(line), .password = strdup(blank + 1)};
+                ret->list[ret->len++] = (struct bench_credential){.user = strdup(line),
+                                                                  .password = strdup(blank + 1)};
         }
         free(line);
         (void)fclose(f);

@@ -1,6 +1,7 @@
 /*
- * What the programs of the benchmark share: the clock, series of times, lists of credentials, and dying with a
- * sentence. A benchmark that cannot do what it was asked to measure must not print a number.
+ * What the programs of the benchmark share: the clock, series of times, lists of credentials, and
+ * dying with a sentence. A benchmark that cannot do what it was asked to measure must not print a
+ * number.
  */
 #pragma once
 

@@ -23,11 +23,7 @@ command -v valgrind >/dev/null || {
 
 work=$(mktemp -d)
 echo_pid=
-finish() {
-        [ -z "$echo_pid" ] || kill "$echo_pid" 2>/dev/null || true
-        rm -rf "$work"
-}
-trap finish EXIT
+trap '[ -z "$echo_pid" ] || kill "$echo_pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 # counted FUNCTION COMMAND …: instructions under that function, a run of it.

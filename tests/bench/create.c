@@ -1,6 +1,6 @@
 /*
- * Creates org keys through manage.sock as the command does, each acknowledged and so durable. Prints one line of
- * JSON.
+ * Creates org keys through manage.sock as the command does, each acknowledged and so durable.
+ * Prints one line of JSON.
  *
  *   create SOCKET ORG MILLISECONDS [A_SECOND]
  */

@@ -1,8 +1,8 @@
 /*
- * One process that does with a request what orgtokend does between recv() and the next accept(): decode, decide,
- * encode, and after the answer the record and the note of the use. For counting instructions and for profiles:
- * nothing here waits, and the same run takes the same instructions. The journal is a connect() and a send() that
- * go nowhere.
+ * One process that does with a request what orgtokend does between recv() and the next accept():
+ * decode, decide, encode, and after the answer the record and the note of the use. For counting
+ * instructions and for profiles: nothing here waits, and the same run takes the same instructions.
+ * The journal is a connect() and a send() that go nowhere.
  *
  *   decide STATE_DIR FILE TIMES
  */
@@ -103,7 +103,8 @@ int main(int argc, char **argv)
                 make_request(bench_next_credential(&credentials), &request);
                 bench_verification(&v, &request, &reply);
         }
-        (void)printf("{\"times\": %d, \"each\": %.3f}\n", n, (double)(bench_now() - start) / 1e3 / n);
+        (void)printf("{\"times\": %d, \"each\": %.3f}\n", n,
+                     (double)(bench_now() - start) / 1e3 / n);
         (void)seal_memo_free(v.sealed.memo);
         (void)usage_free(v.usage);
         (void)grant_table_free(v.grants);

@@ -1,7 +1,8 @@
 /*
- * The floor: a daemon with the event loop of orgtokend (sd-event over epoll, accept and read at once in batches,
- * close after the reply) that decides nothing. A request of the protocol gets the ALLOW that orgtokend would
- * give, made once, with the request's nonce copied in; anything else comes back as it was sent. Benchmarks only.
+ * The floor: a daemon with the event loop of orgtokend (sd-event over epoll, accept and read at
+ * once in batches, close after the reply) that decides nothing. A request of the protocol gets the
+ * ALLOW that orgtokend would give, made once, with the request's nonce copied in; anything else
+ * comes back as it was sent. Benchmarks only.
  *
  *   echo SOCKET
  */
@@ -18,11 +19,11 @@
 #include "common/wire.h"
 #include "tests/bench/bench.h"
 
-#define BATCH       16
-#define BACKLOG     512
-#define TICKET_LEN  48
-#define NONCE_AT    8 /* in a packet's header */
-#define VERB_AT     4
+#define BATCH      16
+#define BACKLOG    512
+#define TICKET_LEN 48
+#define NONCE_AT   8 /* in a packet's header */
+#define VERB_AT    4
 
 struct packet {
         unsigned char bytes[WIRE_PACKET_MAX];

@@ -1,6 +1,7 @@
 /*
- * Asks a daemon as many verifications as it answers, without PAM: connect, send a ready-made request, receive,
- * close. Prints one line of JSON. What the daemon spent on them is for the caller to read from /proc.
+ * Asks a daemon as many verifications as it answers, without PAM: connect, send a ready-made
+ * request, receive, close. Prints one line of JSON. What the daemon spent on them is for the caller
+ * to read from /proc.
  *
  *   flood SOCKET FILE MILLISECONDS
  */

@@ -1,5 +1,5 @@
-# Never built by `make`: the benchmark is asked for. `make bench`, or `make bench QUICK=1` for three minutes of it;
-# `make check-instructions` for what can be compared from one machine to the next.
+# Never built by `make`: the benchmark is asked for. `make bench`, or `make bench QUICK=1` for three minutes of it
+# (QUICK, PEERS and STORES reach run.py through the environment); `make check-instructions` for what repeats.
 bench_programs = \
   %D%/activate \
   %D%/create \
@@ -10,7 +10,7 @@ bench_programs = \
   %D%/store
 EXTRA_PROGRAMS += $(bench_programs)
 EXTRA_LTLIBRARIES += %D%/pam_prompt.la
-EXTRA_DIST += %D%/check_instructions.sh %D%/instructions %D%/peers.sh %D%/plot.py %D%/run.py
+EXTRA_DIST += %D%/check_instructions.sh %D%/host.py %D%/instructions %D%/peers.py %D%/plot.py %D%/run.py
 CLEANFILES += $(bench_programs) %D%/pam_prompt.la
 
 bench_common = common/libcommon.la
@@ -33,9 +33,11 @@ bench_common = common/libcommon.la
 %C%_pam_prompt_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 %C%_pam_prompt_la_LIBADD = $(PAM_LIBS)
 
-bench-programs: all $(bench_programs) %D%/pam_prompt.la
+# One after the other: `all` is a make of its own here, and both would build the libraries.
+bench-programs: all
+	$(MAKE) $(bench_programs) %D%/pam_prompt.la
 bench: bench-programs
-	$(top_srcdir)/scripts/sandbox python3 $(abs_srcdir)/%D%/run.py $(abs_top_builddir) $(if $(QUICK),--quick)
+	PYTHONDONTWRITEBYTECODE=1 $(top_srcdir)/scripts/sandbox python3 $(abs_srcdir)/%D%/run.py $(abs_top_builddir)
 check-instructions: bench-programs
-	$(SHELL) $(srcdir)/%D%/check_instructions.sh
+	top_builddir='$(abs_top_builddir)' CC='$(CC)' $(SHELL) $(srcdir)/%D%/check_instructions.sh
 .PHONY: bench bench-programs check-instructions

@@ -1,13 +1,14 @@
 /*
- * Logs in through PAM as sshd does, over and over: pam_start, pam_authenticate, pam_acct_mgmt, pam_end, each time
- * with a fresh handle. Takes several stacks in turn, round by round, so that whatever else the machine does falls
- * on all of them alike. Prints one line of JSON a stack.
+ * Logs in through PAM as sshd does, over and over: pam_start, pam_authenticate, pam_acct_mgmt,
+ * pam_end, each time with a fresh handle. Takes several stacks in turn, round by round, so that
+ * whatever else the machine does falls on all of them alike. Prints one line of JSON a stack.
  *
- *   login [-r ROUNDS] [-s SLICE_MS] [-n LOGINS] [-p] CONFDIR STACK=FILE [STACK!=FILE …] [raw=SOCKET]
+ *   login [-r ROUNDS] [-s SLICE_MS] [-n LOGINS] [-p] CONFDIR STACK=FILE [STACK!=FILE …]
+ * [raw=SOCKET]
  *
- * FILE has lines "USER PASSWORD"; STACK!= is one that refuses. raw= is no PAM at all: connect, send 64 bytes,
- * receive them, close. -p: a process of its own for each login, forked and waited for. -n: so many, whatever the
- * time.
+ * FILE has lines "USER PASSWORD"; STACK!= is one that refuses. raw= is no PAM at all: connect, send
+ * 64 bytes, receive them, close. -p: a process of its own for each login, forked and waited for.
+ * -n: so many, whatever the time.
  */
 #include <errno.h>
 #include <security/pam_appl.h>
@@ -172,8 +173,8 @@ static void print_round(const struct stack *s, unsigned round)
 
 static void print_all(const struct stack *s)
 {
-        (void)printf("{\"stack\": \"%s\", \"logins\": %zu, \"failures\": %zu", s->name, s->whole.len,
-                     s->failures);
+        (void)printf("{\"stack\": \"%s\", \"logins\": %zu, \"failures\": %zu", s->name,
+                     s->whole.len, s->failures);
         print_quantiles("whole", &s->whole);
         print_quantiles("auth", &s->auth);
         print_quantiles("frame", &s->frame);

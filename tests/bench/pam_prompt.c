@@ -1,6 +1,7 @@
 /*
- * The floor of a refusal: a module that asks for the password and says that it is not its own, and nothing
- * else. What pam_orgtoken.so does with a password must cost hardly more. Benchmarks only; never installed.
+ * The floor of a refusal: a module that asks for the password and says that it is not its own, and
+ * nothing else. What pam_orgtoken.so does with a password must cost hardly more. Benchmarks only;
+ * never installed.
  */
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>

@@ -53,7 +53,7 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.quick = args.quick
-        self.host = hosts.Host(args.builddir)
+        self.host = hosts.Host(args.builddir, args.stores)
         self.sizes = [10**3, 10**5] if self.quick else [10**3, 10**5, 10**6, 10**7]
         if args.sizes:
             self.sizes = [int(float(size)) for size in args.sizes.split(",")]
@@ -244,7 +244,6 @@ class Bench:
         middle = f"orgtoken-{self.middle}"
         one, two = self.one, self.two
         at_large = f"10^{len(str(self.largest)) - 1}"
-        at_middle = f"10^{len(str(self.middle)) - 1}"
         self.row("pam_authenticate ÷ raw echo, one core · two", "≤ 3.5 · ≤ 2.6", (3.5, 2.6),
                  [m.ratio_across(middle, "raw") for m in (Across(one), Across(two))])
         self.row("the same with `quiet` (no line to syslog)", "", (99, 99),
@@ -263,7 +262,6 @@ class Bench:
                      [self.peers.ratio(name, middle)], least=True)
         self.row("refusing a password ÷ prompting module, one core · two", "≤ 1.05", 1.05,
                  [m.ratio("refuse", "prompt") for m in (one, two)])
-        echo = statistics.median(self.cost["echo"])
         for size in dict.fromkeys((self.middle, self.largest)):
             ratio = statistics.median(e / c for e, c in zip(self.cost["echo"], self.cost[size]))
             self.row(f"daemon's verifications a second and core ÷ echo's, 10^{len(str(size)) - 1}",
@@ -284,7 +282,6 @@ class Bench:
                  least=True)
         made = self.stores[self.largest]
         self.row("store of 10^6 tokens", "≤ 60 s", 60, [made.seconds * 10**6 / made.tokens], " s")
-        del echo, at_middle
 
     def collect(self):
         self.result["rows"] = [dict(zip(("what", "target", "value", "judgement"), r)) for r in self.rows]
@@ -384,10 +381,11 @@ def print_result(bench):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("builddir")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--debs", help="folder of Debian packages of the peers, installed in the sandbox")
+    environment = os.environ.get
+    parser.add_argument("--quick", action="store_true", default=environment("QUICK", "") not in ("", "0"))
+    parser.add_argument("--debs", default=environment("PEERS"), help="folder of Debian packages of the peers, installed in the sandbox")
     parser.add_argument("--sizes", help="numbers of tokens, 1e3,1e5")
-    parser.add_argument("--only", help="stages, by name: logins,throughput")
+    parser.add_argument("--stores", default=environment("STORES"), help="folder in which stores are kept, and taken from the next time")
     parser.add_argument("--out", default=None)
     args = parser.parse_args()
     bench = Bench(args)

@@ -1,12 +1,12 @@
 /*
- * Makes a store of many tokens through the store's own interface, in large transactions, and a list of some of
- * them for the drivers. Every row is sealed as the daemon seals it. Benchmarks only.
+ * Makes a store of many tokens through the store's own interface, in large transactions, and a list
+ * of some of them for the drivers. Every row is sealed as the daemon seals it. Benchmarks only.
  *
  *   store DIR TOKENS SAMPLE_FILE [SAMPLES]
  *
- * Org keys of ORGS organisations, each with one bound account "bench-N"; every eighth token is the personal
- * token of one of USERS users, each a member of one organisation. The sample has org keys only, and
- * SAMPLE_FILE.pat the personal ones, each for its user's own account and with its "@org".
+ * Org keys of ORGS organisations, each with one bound account "bench-N"; every eighth token is the
+ * personal token of one of USERS users, each a member of one organisation. The sample has org keys
+ * only, and SAMPLE_FILE.pat the personal ones, each for its user's own account and with its "@org".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +19,12 @@
 #include "daemon/sealed.h"
 #include "tests/bench/bench.h"
 
-#define ORGS        100
-#define USERS       1000
-#define PAT_EVERY   8
-#define BATCH       50000
-#define DAY         86400
-#define NOW         INT64_C(1767225600) /* 2026-01-01 */
+#define ORGS      100
+#define USERS     1000
+#define PAT_EVERY 8
+#define BATCH     50000
+#define DAY       86400
+#define NOW       INT64_C(1767225600) /* 2026-01-01 */
 
 struct maker {
         struct keyhash *key;

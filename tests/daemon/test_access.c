@@ -34,6 +34,7 @@ static const char *const who[WIRE_VERB_COUNT] = {
         [WIRE_V_HOST_SHOW] = "r",      [WIRE_V_HOST_SET] = "r",
         [WIRE_V_CLOCK_RESET] = "r",    [WIRE_V_BACKUP] = "r",
         [WIRE_V_GUARDED_LIST] = "r",   [WIRE_V_REVOKE_TOKEN] = "r",
+        [WIRE_V_NOTIFY] = "r",
 };
 
 static const struct {

@@ -93,6 +93,7 @@ static const struct line lines[] = {
         {WIRE_V_BACKUP, ".NNNNNNNN"},
         {WIRE_V_GUARDED_LIST, ".NNNNNNNN"},
         {WIRE_V_REVOKE_TOKEN, ".NNNNNNNN"},
+        {WIRE_V_NOTIFY, ".NNNNNNNN"},
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 

@@ -208,10 +208,11 @@ static const char *const edits[] = {
         "UPDATE clock_mark SET mac = zeroblob(32)",
 };
 
+/* With the seals remembered and without: a memory of seals is no memory of rows. */
 static void test_edited_rows(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < COUNT(edits); i++) {
+        for (size_t i = 0; i < 2 * COUNT(edits); i++) {
                 const struct policy policy = {.max_life = 5,
                                               .max_unused = 6,
                                               .end_sessions = true,
@@ -223,16 +224,20 @@ static void test_edited_rows(void **state)
 
                 assert_int_equal(setup(&own), 0);
                 w = own;
+                if (i % 2 == 1)
+                        assert_int_equal(seal_memo_new(&w->f->sealed.memo), 0);
                 assert_int_equal(store_write_begin(w->f->writer), 0);
                 assert_int_equal(sealed_put_host_policy(&w->f->managed, &policy), 0);
                 assert_int_equal(sealed_put_clock_mark(&w->f->managed, FIXTURE_NOW), 0);
                 assert_int_equal(store_write_commit(w->f->writer, &revision), 0);
                 assert_int_equal(find_everything(w), 0);
-                fixture_tamper(w->f, edits[i]);
+                assert_int_equal(find_everything(w), 0);
+                fixture_tamper(w->f, edits[i / 2]);
                 e = find_everything(w);
                 if (e != -EBADMSG)
-                        print_error("%s: %d\n", edits[i], e);
+                        print_error("%s: %d\n", edits[i / 2], e);
                 assert_int_equal(e, -EBADMSG);
+                w->f->sealed.memo = seal_memo_free(w->f->sealed.memo);
                 assert_int_equal(teardown(&own), 0);
         }
 }
@@ -295,6 +300,24 @@ static void test_visited_rows(void **state)
                          -EBADMSG);
         assert_int_equal(store_list_bindings(s->reader, VIEW("acme-any"), visit_account, s),
                          -EBADMSG);
+}
+
+/* An id that was left at 0 is the next one. */
+static void test_next_id(void **state)
+{
+        struct world *w = *state;
+        struct record_org org = {.name = "third", .created_at = FIXTURE_NOW};
+        struct record_user user = {.name = "carol", .uid = -1, .created_at = FIXTURE_NOW};
+        int64_t revision;
+
+        assert_int_equal(store_write_begin(w->f->writer), 0);
+        assert_int_equal(sealed_put_org(&w->f->managed, &org), 0);
+        assert_int_equal(sealed_put_user(&w->f->managed, &user), 0);
+        assert_int_equal(store_write_commit(w->f->writer, &revision), 0);
+        assert_int_equal(org.id, w->globex + 1);
+        assert_int_equal(user.id, w->bob + 1);
+        assert_int_equal(sealed_find_org(&w->f->sealed, org.id, &org), 0);
+        assert_int_equal(sealed_find_user(&w->f->sealed, user.id, &user), 0);
 }
 
 static void test_policy_absent(void **state)
@@ -622,6 +645,7 @@ int main(void)
                 cmocka_unit_test(test_edited_rows),
                 cmocka_unit_test(test_wrong_types),
                 TEST(test_visited_rows),
+                TEST(test_next_id),
                 TEST(test_policy_absent),
                 TEST(test_wrong_secret),
                 cmocka_unit_test(test_edited_tokens),

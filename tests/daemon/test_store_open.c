@@ -330,6 +330,14 @@ static void test_create(void **state)
         assert_int_equal(store_create(c->f->dir, 5, 1), 0);
         assert_int_equal(access(left, F_OK), -1);
         assert_int_equal(access(inside, F_OK), -1);
+        /* In WAL mode from its first moment, which is two bytes of the header. */
+        {
+                size_t len;
+                unsigned char *bytes = read_file(c->path, &len);
+
+                assert_true(len % PAGE == 0 && bytes[18] == 2 && bytes[19] == 2);
+                free(bytes);
+        }
         assert_int_equal(store_reader_open(c->f->dir, &r), 0);
         assert_int_equal(store_freshness(r, &freshness), 0);
         assert_true(freshness.fingerprint == 5 && freshness.revision == 0 &&

@@ -311,26 +311,43 @@ static void test_settings(void **state)
         }
 }
 
-/* The log does not grow without end, however much is written beside an idle reader. */
+/* So many tokens in one transaction, all over the file. */
+static void insert_scattered(struct store_fixture *f, int64_t org, int first, int count)
+{
+        begin(f);
+        for (int i = first; i < first + count; i++) {
+                struct record_token token = token_of((int64_t)i * 7919 % 1000003, TOKEN_AK, org);
+
+                assert_int_equal(store_insert_token(f->writer, &token), 0);
+        }
+        commit(f);
+}
+
+static int64_t size_of_log(struct store_fixture *f)
+{
+        char path[512];
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "%s/%s-wal", f->dir, STORE_FILE);
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_size;
+}
+
+/* The log does not grow without end, however much is written beside an idle reader, and one that
+   grew by a large transaction becomes small again. */
 static void test_log_is_bounded(void **state)
 {
         struct store_fixture *f = *state;
-        char path[512];
-        struct stat st;
         int64_t org = fixture_org(f, "acme");
 
-        for (int i = 0; i < 60; i++) {
-                begin(f);
-                for (int j = 0; j < 200; j++) {
-                        struct record_token token = token_of(i * 200 + j, TOKEN_AK, org);
-
-                        assert_int_equal(store_insert_token(f->writer, &token), 0);
-                }
-                commit(f);
-        }
-        (void)snprintf(path, sizeof(path), "%s/%s-wal", f->dir, STORE_FILE);
-        assert_int_equal(stat(path, &st), 0);
-        assert_in_range(st.st_size, 1, 6 << 20);
+        for (int i = 0; i < 100; i++)
+                insert_scattered(f, org, i * 200, 200);
+        assert_in_range(size_of_log(f), 1, 6 << 20);
+        insert_scattered(f, org, 20000, 20000);
+        assert_true(size_of_log(f) > 6 << 20);
+        for (int i = 0; i < 3; i++)
+                insert_scattered(f, org, 40000 + i, 1);
+        assert_in_range(size_of_log(f), 1, 5 << 20);
         assert_int_equal(store_integrity(f->reader), 0);
 }
 
@@ -401,6 +418,47 @@ static void test_killed(void **state)
         }
 }
 
+static void test_results(void **state)
+{
+        static const struct {
+                int result, e;
+        } cases[] = {
+                {SQLITE_OK, 0},
+                {SQLITE_ROW, 0},
+                {SQLITE_DONE, 0},
+                {SQLITE_NOMEM, -ENOMEM},
+                {SQLITE_IOERR_NOMEM, -ENOMEM},
+                {SQLITE_BUSY, -EBUSY},
+                {SQLITE_BUSY_SNAPSHOT, -EBUSY},
+                {SQLITE_LOCKED, -EBUSY},
+                {SQLITE_FULL, -ENOSPC},
+                {SQLITE_READONLY, -EROFS},
+                {SQLITE_READONLY_DBMOVED, -EROFS},
+                {SQLITE_PERM, -EACCES},
+                {SQLITE_ERROR, -EUCLEAN},
+                {SQLITE_CORRUPT, -EUCLEAN},
+                {SQLITE_CORRUPT_INDEX, -EUCLEAN},
+                {SQLITE_NOTADB, -EUCLEAN},
+                {SQLITE_IOERR_CORRUPTFS, -EUCLEAN},
+                {SQLITE_CANTOPEN_SYMLINK, -EUCLEAN},
+                {SQLITE_IOERR_READ, -EIO},
+                {SQLITE_IOERR_FSYNC, -EIO},
+                {SQLITE_CANTOPEN, -EIO},
+                {SQLITE_INTERNAL, -EIO},
+                {SQLITE_CONSTRAINT_UNIQUE, -EEXIST},
+                {SQLITE_CONSTRAINT_PRIMARYKEY, -EEXIST},
+                {SQLITE_CONSTRAINT_ROWID, -EEXIST},
+                {SQLITE_CONSTRAINT_TRIGGER, -EPERM},
+                {SQLITE_CONSTRAINT_FOREIGNKEY, -ENOENT},
+                {SQLITE_CONSTRAINT_CHECK, -EINVAL},
+                {SQLITE_CONSTRAINT_NOTNULL, -EINVAL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(cases); i++)
+                assert_int_equal(store_sqlite_errno(NULL, cases[i].result), cases[i].e);
+}
+
 static void test_integrity(void **state)
 {
         struct store_fixture *f = *state;
@@ -417,9 +475,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_constraints), TEST(test_one_moment),     TEST(test_reader_cannot_write),
-                TEST(test_settings),    TEST(test_log_is_bounded), TEST(test_killed),
-                TEST(test_integrity),
+                TEST(test_constraints),         TEST(test_one_moment),
+                TEST(test_reader_cannot_write), TEST(test_settings),
+                TEST(test_log_is_bounded),      TEST(test_killed),
+                cmocka_unit_test(test_results), TEST(test_integrity),
         };
 
         return cmocka_run_group_tests_name("store rules", tests, NULL, NULL);

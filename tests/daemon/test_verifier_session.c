@@ -217,10 +217,12 @@ static void test_session_looks_at_all_grants(void **state)
         struct scene *s = *state;
         struct world_token first = s->pat;
 
-        prove(s, "@acme");
         s->pat = world_pat(s->w, s->alice);
-        prove(s, "@acme");
         prove(s, "@globex");
+        prove(s, "@acme");
+        s->pat = first;
+        prove(s, "@acme");
+        /* The last one proved is looked at first, and is dropped on the way. */
         world_revoke(s->w, first.id, "revoked");
         session(s, "globex-db", "alice");
         assert_int_equal(send(s), WIRE_ALLOW);
@@ -229,6 +231,21 @@ static void test_session_looks_at_all_grants(void **state)
         assert_true(s->after.write_grant);
         assert_false(s->after.drop_grant);
         assert_int_equal(s->after.grant.org_id, s->globex);
+}
+
+static void test_session_is_of_the_token_given_last(void **state)
+{
+        struct scene *s = *state;
+        struct world_token first = s->pat, second = world_pat(s->w, s->alice);
+        int64_t id[] = {first.id, second.id};
+
+        for (size_t i = 0; i < 4; i++) {
+                s->pat = i % 2 == 0 ? first : second;
+                prove(s, "@acme");
+                session(s, "acme-deploy", "alice");
+                assert_int_equal(send(s), WIRE_ALLOW);
+                assert_int_equal(s->after.grant.token_id, id[i % 2]);
+        }
 }
 
 static void test_session_and_a_new_org_of_the_name(void **state)
@@ -301,6 +318,7 @@ int main(void)
                 CASE(test_session_ends),
                 CASE(test_session_of_dead_tokens),
                 CASE(test_session_looks_at_all_grants),
+                CASE(test_session_is_of_the_token_given_last),
                 CASE(test_session_and_a_new_org_of_the_name),
                 CASE(test_session_failing_store),
                 CASE(test_session_unused_token),

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by those that source it
 # Sourced after tap.sh and host.sh by the tests of elevation: two organisations that share nobody but carol, an
 # account of each, and ways to run su, sudo and doas as a person, with a terminal and without one.
 
@@ -115,10 +116,13 @@ forget() {
         host_daemon_start
 }
 
+# written: waits until a grant is in the store; the daemon writes them when it has answered.
+# shellcheck disable=SC2016 # for eval
+written() { host_wait '[ "$(sqlite3 /var/lib/orgtoken/orgtoken.db "SELECT count(*) FROM grants")" -ge 1 ]'; }
+
 # age SECONDS [COLUMN]: makes all grants older, as if the time had passed.
 age() {
-        # The daemon writes them when it has answered.
-        host_wait '[ "$(sqlite3 /var/lib/orgtoken/orgtoken.db "SELECT count(*) FROM grants")" -ge 1 ]'
+        written
         host_daemon_stop
         sqlite3 /var/lib/orgtoken/orgtoken.db "UPDATE grants SET ${2-renewed_at} = ${2-renewed_at} - $1" || return 1
         host_daemon_start

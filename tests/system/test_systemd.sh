@@ -52,6 +52,13 @@ contains "$(journal MESSAGE_ID=6f1d2a0c5b8e4c7f9a3d1e5b7c90f214)" '"ORGTOKEN_SER
 contains "$(journal MESSAGE_ID=b2c47e19d06a4f58a1c3e8f70d924b6e)" '"ORGTOKEN_VERB":"org create"' "and the changes"
 lacks "$(journalctl --no-pager -o json)" "${pat#*.}" "no secret is in the journal"
 
+# Tokens that end soon.
+orgtoken key create acme --name soon --expires 7d >/dev/null 2>&1
+succeeds "the timer starts" systemctl start orgtoken-notify.timer
+contains "$(systemctl list-timers --no-pager orgtoken-notify.timer)" orgtoken-notify.service "and has a next time"
+succeeds "its service runs in its sandbox" systemctl start orgtoken-notify.service
+contains "$(journal MESSAGE_ID=3c5f9b24e1a84760b7d28c0f64ea1d93)" 'ends in' "a token that ends soon is in the journal"
+
 # Restarts.
 systemctl restart orgtokend.service
 is "$(become)" acme-deploy "after a restart"

@@ -320,6 +320,7 @@ static const struct golden requests[] = {
          {WIRE_F_KIND, WIRE_F_ID},
          {0},
          "4f4b5431 2a00 0200 " NONCE " 3200 0800 1a04000000000000  3e00 0a00 30313233343536373839"},
+        {WIRE_REQUEST, WIRE_V_NOTIFY, {0}, {0}, "4f4b5431 2b00 0000 " NONCE},
 };
 #define REQUESTS (sizeof(requests) / sizeof(requests[0]))
 

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Every page of doc/recipes, run as it stands against Debian's program, each on a throw-away copy of its own of
+# this host. RECIPES="su nginx" runs some of them.
+# shellcheck source=tests/support/tap.sh
+. "$top_srcdir/tests/support/tap.sh"
+# shellcheck source=tests/support/host.sh
+. "$top_srcdir/tests/support/host.sh"
+
+host_install || exit 1
+# They wait more than they compute.
+jobs=4
+pages=${RECIPES:-$(cd "$top_srcdir/doc/recipes" && ls -S -- *.md | sed -n 's/\.md$//p' | grep -vx README)}
+results=$(mktemp -d /tmp/orgtoken-recipes.XXXXXX)
+trap 'rm -rf "$results"' EXIT
+export results
+# shellcheck disable=SC2086,SC2016 # a list of words; for the inner shell
+printf '%s\n' $pages | xargs -P $jobs -I PAGE sh -c \
+        '"$top_srcdir/scripts/sandbox" timeout 200 "$top_srcdir/tests/support/recipe.py" \
+        "$top_srcdir/doc/recipes/PAGE.md" >"$results/PAGE" 2>&1 || echo "# status $?" >>"$results/PAGE"'
+
+# One numbering for all.
+for page in $pages; do
+        grep -q '^1\.\.[1-9]' "$results/$page" 2>/dev/null
+        ok $? "$page: the page was run to its end"
+        while IFS= read -r line; do
+                case $line in
+                ok*) ok 0 "${line#ok * - }" ;;
+                "not ok"*) ok 1 "${line#not ok * - }" ;;
+                1..*) ;;
+                "# "*) echo "$line" ;;
+                *) echo "# $line" ;;
+                esac
+        done <"$results/$page"
+done
+
+# A page that cannot be run fails.
+broken=$results/broken
+mkdir "$broken"
+cp "$top_srcdir/doc/recipes/README.md" "$broken"
+for change in 's/^```typed .*/```typed nobody/' 's/^```lines /```line /' 's/| in.*/| maybe |/'; do
+        sed "$change" "$top_srcdir/doc/recipes/su.md" >"$broken/su.md"
+        fails "a page broken by $change" "$top_srcdir/tests/support/recipe.py" "$broken/su.md"
+done
+tap_done
