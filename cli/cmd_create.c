@@ -68,7 +68,9 @@ static int not_kept(struct call *call)
 {
         struct error *e = &call->error;
 
-        /* Whatever happened, the printed token is nothing to rely on. */
+        /* Whatever happened, the printed token is nothing to rely on: that before all else that
+           could be said. */
+        e->hint[0] = '\0';
         if (e->status == STATUS_REFUSED)
                 return error_hint(e, "the token just printed does not work; make another one");
         return error_hint(e, "the token just printed may not work: orgtoken pat list or key list "

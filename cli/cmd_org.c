@@ -75,8 +75,9 @@ static int org_list(struct call *call)
 /* The policy in the words that set it, so that it can be copied. */
 static void put_shown(struct call *call, const struct wire_message *m)
 {
-        struct buffer *b = &call->out.to;
+        struct buffer *b = &call->out.to, policy = {0};
         struct view org = wire_text(m, WIRE_F_ORG);
+        unsigned width = call->out.width;
         char words[TIMEWORDS_SIZE];
 
         table_put_styled(b, call->out.colour, STYLE_TITLE, org);
@@ -91,7 +92,9 @@ static void put_shown(struct call *call, const struct wire_message *m)
         if (role_word(m))
                 buffer_printf(b, "  you are   %s\n", role_word(m));
         buffer_puts(b, "  policy    ");
-        policy_put_words(b, m);
+        policy_put_words(&policy, m);
+        text_put_wrapped(b, buffer_view(&policy), 12, width > 24 ? width - 12 : 0);
+        buffer_wipe(&policy);
         buffer_puts(b, "\n");
 }
 

@@ -164,6 +164,13 @@ static int take_row(void *context, const struct wire_message *row)
         return STATUS_DONE;
 }
 
+static void put_none(struct output *out, const char *words)
+{
+        buffer_puts(&out->to, "  ");
+        text_put_wrapped(&out->to, view_of(words), 4, out->width > 24 ? out->width - 4 : 0);
+        buffer_puts(&out->to, "\n");
+}
+
 static void finish_text(struct whoami *w)
 {
         struct output *out = &w->call->out;
@@ -180,7 +187,7 @@ static void finish_text(struct whoami *w)
                 if (w->text[i].len > 0)
                         buffer_put_view(&out->to, buffer_view(&w->text[i]));
                 else
-                        buffer_printf(&out->to, "  %s\n", texts[i].none);
+                        put_none(out, texts[i].none);
         }
 }
 

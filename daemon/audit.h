@@ -1,6 +1,6 @@
 /*
- * The record of a decision or a change: what it holds, and where it goes (the journal, or stderr where there
- * is none). Every field passes logsafe; no secret has a type that fits in here.
+ * The record of a decision or a change: what it holds, and where it goes (the journal, or stderr
+ * where there is none). Every field passes logsafe; no secret has a type that fits in here.
  */
 #pragma once
 
@@ -18,10 +18,11 @@
 /* One record; texts are borrowed and may be absent. */
 struct audit_record {
         const char *message_id;
-        int priority;        /* syslog(3) level */
-        struct view message; /* one line for people; made by the writer of the record, logsafe inside */
-        struct view verb;    /* ORGTOKEN_VERB, a change: "org create" */
-        struct view key_id;  /* ORGTOKEN_KEY_ID … */
+        int priority; /* syslog(3) level */
+        struct view
+                message; /* one line for people; made by the writer of the record, logsafe inside */
+        struct view verb;   /* ORGTOKEN_VERB, a change: "org create" */
+        struct view key_id; /* ORGTOKEN_KEY_ID … */
         struct view org;
         struct view user;
         struct view account;

@@ -1,7 +1,7 @@
 /*
- * Grants (DESIGN: "Elevation"): who proved an org a moment ago with sudo, su or doas, so that the session
- * phase can decide again. Owns the table in memory; what changed is handed to the worker after the reply.
- * Never decides: a grant only names the token that the decision is then run on.
+ * Grants (DESIGN: "Elevation"): who proved an org a moment ago with sudo, su or doas, so that the
+ * session phase can decide again. Owns the table in memory; what changed is handed to the worker
+ * after the reply. Never decides: a grant only names the token that the decision is then run on.
  */
 #pragma once
 
@@ -20,13 +20,14 @@ struct grant_table *grant_table_free(struct grant_table *t);
 /* The services that may make a grant: sudo, sudo-i, su, su-l, doas. */
 bool grant_service_is_eligible(struct view service);
 
-/* Adds or renews one, keyed by actor, real uid, org, token and account; the oldest of the actor gives way
-   where there are too many. *ret is what to write. */
+/* Adds or renews one, keyed by actor, real uid, org, token and account; the oldest of the actor
+   gives way where there are too many. *ret is what to write. */
 int grant_add(struct grant_table *t, const struct record_grant *grant, struct record_grant *ret);
 
-/* The next live grant of this actor (real uid compared unless real_uid is 0), behind *index; 0 to start.
-   The one proved or used last comes first: a session is that of the token that was just given for it.
-   NULL: no more. Valid until the table changes; after grant_drop() of it, *index is one less. */
+/* The next live grant of this actor (real uid compared unless real_uid is 0), behind *index; 0 to
+   start. The one proved or used last comes first: a session is that of the token that was just
+   given for it. NULL: no more. Valid until the table changes; after grant_drop() of it, *index is
+   one less. */
 const struct record_grant *grant_next(const struct grant_table *t, struct view actor,
                                       int64_t real_uid, int64_t now, size_t *index);
 

@@ -1,6 +1,7 @@
 /*
- * The host key and everything computed with a hash; the only door to libsodium. Owns the key, in locked
- * memory, and the system's random source. A keyhash is immutable after it is made: any thread may use it.
+ * The host key and everything computed with a hash; the only door to libsodium. Owns the key, in
+ * locked memory, and the system's random source. A keyhash is immutable after it is made: any
+ * thread may use it.
  */
 #pragma once
 
@@ -22,15 +23,15 @@ int keyhash_init(void);
 int keyhash_new(const uint8_t key[static KEYHASH_KEY_LEN], struct keyhash **ret);
 struct keyhash *keyhash_free(struct keyhash *k);
 
-/* A public number that tells host keys apart: the first 8 bytes of HMAC(key, "orgtoken-fingerprint-1"),
-   as a positive integer. */
+/* A public number that tells host keys apart: the first 8 bytes of HMAC(key,
+   "orgtoken-fingerprint-1"), as a positive integer. */
 int64_t keyhash_fingerprint(const struct keyhash *k);
 
 /* SHA-256 over claims and secret, each behind its length and all behind a version tag. */
 void keyhash_proof(struct view claims, struct view secret, uint8_t ret[static KEYHASH_LEN]);
 
-/* HMAC-SHA-256 under the host key over a domain word and a message, each behind its length. Different
-   domains never collide. */
+/* HMAC-SHA-256 under the host key over a domain word and a message, each behind its length.
+   Different domains never collide. */
 void keyhash_mac(const struct keyhash *k, const char *domain, struct view message,
                  uint8_t ret[static KEYHASH_LEN]);
 

@@ -1,8 +1,8 @@
 /*
- * The management verbs: what each does to the store, for whom. Runs on the worker's thread, one request at a
- * time, in one transaction each; the user database is asked before the transaction opens. Never talks to a
- * socket: it fills a reply that the peer sends. Synchronous, with time, randomness and the user database
- * passed in, so that a test can drive it in one process.
+ * The management verbs: what each does to the store, for whom. Runs on the worker's thread, one
+ * request at a time, in one transaction each; the user database is asked before the transaction
+ * opens. Never talks to a socket: it fills a reply that the peer sends. Synchronous, with time,
+ * randomness and the user database passed in, so that a test can drive it in one process.
  */
 #pragma once
 
@@ -38,9 +38,9 @@ struct manage {
 struct manage_call {
         int64_t uid; /* the kernel's word; 65534 and -1 never get here */
         int64_t pid;
-        int64_t now;           /* judging time: the later of clock and mark */
-        int64_t clock;         /* the clock itself, what is written as "created" */
-        struct view packet;    /* the request, encoded */
+        int64_t now;                /* judging time: the later of clock and mark */
+        int64_t clock;              /* the clock itself, what is written as "created" */
+        struct view packet;         /* the request, encoded */
         struct store_cursor cursor; /* where a list goes on; zeroed at first */
         const struct manage_status *status;
 };
@@ -60,7 +60,7 @@ struct manage_reply {
         unsigned char *bytes; /* packets, each behind a u16 length in host order */
         size_t len;
         size_t size;
-        bool more;                  /* a list: call again with `cursor` for the next page */
+        bool more; /* a list: call again with `cursor` for the next page */
         struct store_cursor cursor;
         int64_t new_token;   /* id of a created token that awaits its ACK; -1: none */
         int64_t replaced;    /* ROTATE: the old one, to be ended at the ACK; -1: none */
@@ -70,12 +70,13 @@ struct manage_reply {
         bool clock_reset;    /* the mark was reset: the clock starts anew */
 };
 
-/* Answers one request. Always fills the reply (REFUSED and UNAVAILABLE are replies); only -ENOMEM leaves
-   none. The reply holds a token's bytes after *_CREATE and ROTATE: manage_reply_wipe() it. */
+/* Answers one request. Always fills the reply (REFUSED and UNAVAILABLE are replies); only -ENOMEM
+   leaves none. The reply holds a token's bytes after *_CREATE and ROTATE: manage_reply_wipe() it.
+ */
 int manage_run(struct manage *m, const struct manage_call *call, struct manage_reply *ret);
 void manage_reply_wipe(struct manage_reply *r);
 
-/* The end of a delivery: keeps the new token (and ends the one it replaces), or revokes it. The reply is
-   DONE, or REFUSED where it was too late. */
+/* The end of a delivery: keeps the new token (and ends the one it replaces), or revokes it. The
+   reply is DONE, or REFUSED where it was too late. */
 int manage_acknowledge(struct manage *m, const struct manage_call *call,
                        const struct manage_reply *created, bool accepted, struct manage_reply *ret);

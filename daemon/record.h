@@ -1,6 +1,7 @@
 /*
- * The rows of the store as C values, shared by the store, the seals and the rules. Plain data, no pointers:
- * a record can be copied and needs no release. A MAC is carried, not judged, here: see sealed.h.
+ * The rows of the store as C values, shared by the store, the seals and the rules. Plain data, no
+ * pointers: a record can be copied and needs no release. A MAC is carried, not judged, here: see
+ * sealed.h.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 #include "common/wire.h"
 
 #define RECORD_MAC_LEN    32
-#define RECORD_LIMITS_MAX 3072 /* bytes of canonical limits; what WIRE_LIST_MAX entries can take */
+#define RECORD_LIMITS_MAX 3072 /* bytes of canonical limits; what WIRE_LIST_MAX entries can take   \
+                                */
 #define RECORD_REASON_MAX 31
 
 struct policy {
@@ -54,9 +56,9 @@ struct record_member {
         uint8_t mac[RECORD_MAC_LEN];
 };
 
-/* Canonical limits: of each kind a sorted list of distinct texts, u16 count, then u16 length and bytes for
-   each; kinds in the order services, sources, accounts. len 0: no limits at all. A kind with count 0 is
-   not limited. See limits.h. */
+/* Canonical limits: of each kind a sorted list of distinct texts, u16 count, then u16 length and
+   bytes for each; kinds in the order services, sources, accounts. len 0: no limits at all. A kind
+   with count 0 is not limited. See limits.h. */
 struct record_limits {
         uint16_t len;
         uint8_t bytes[RECORD_LIMITS_MAX];
@@ -65,7 +67,7 @@ struct record_limits {
 struct record_account {
         char name[NAME_USER_MAX + 1];
         int64_t org_id;
-        enum role role;                /* least role of a PAT's user; ROLE_NONE: any member, and keys */
+        enum role role; /* least role of a PAT's user; ROLE_NONE: any member, and keys */
         struct record_limits services; /* only its services are used; len 0: every service */
         int64_t created_at;
         uint8_t mac[RECORD_MAC_LEN];
@@ -89,11 +91,12 @@ struct record_token {
         uint8_t proof[RECORD_MAC_LEN];
         uint8_t mac[RECORD_MAC_LEN];
         int64_t key_fingerprint;
-        int64_t ends_at; /* an earlier end (rotation with overlap); EXPIRY_NEVER: none. Only shortens */
+        int64_t ends_at; /* an earlier end (rotation with overlap); EXPIRY_NEVER: none. Only
+                            shortens */
         uint8_t end_mac[RECORD_MAC_LEN];
-        int64_t revoked_at;                       /* 0: not revoked */
-        char end_reason[RECORD_REASON_MAX + 1];   /* why revoked_at or ends_at; "" for neither */
-        int64_t successor;                        /* id of the token that replaced it; -1: none */
+        int64_t revoked_at;                     /* 0: not revoked */
+        char end_reason[RECORD_REASON_MAX + 1]; /* why revoked_at or ends_at; "" for neither */
+        int64_t successor;                      /* id of the token that replaced it; -1: none */
 };
 
 struct record_last_use {
@@ -110,7 +113,8 @@ struct record_grant {
         int64_t real_uid;
         int64_t org_id;
         int64_t token_id;
-        char account[NAME_USER_MAX + 1]; /* a key's grant covers this account only; "" for a PAT's */
+        char account[NAME_USER_MAX +
+                     1]; /* a key's grant covers this account only; "" for a PAT's */
         char source[48];
         int64_t first_at; /* boot-independent wall seconds */
         int64_t renewed_at;

@@ -1,13 +1,14 @@
 /*
- * The store's two interfaces, small enough for a second engine. Reading: look-ups, lists, and how fresh they
- * are; each thread has a reader of its own and verification uses nothing else. Writing: one writer, on a
- * connection of its own, whose transactions each take the next revision and list the rows they touched; it
- * lives on the worker's thread (worker.h), so that an fsync never stalls a verification. Checks no MAC and
- * knows no key: see sealed.h. An engine is a set of files that implement this header.
+ * The store's two interfaces, small enough for a second engine. Reading: look-ups, lists, and how
+ * fresh they are; each thread has a reader of its own and verification uses nothing else. Writing:
+ * one writer, on a connection of its own, whose transactions each take the next revision and list
+ * the rows they touched; it lives on the worker's thread (worker.h), so that an fsync never stalls
+ * a verification. Checks no MAC and knows no key: see sealed.h. An engine is a set of files that
+ * implement this header.
  *
- * Every function answers 0 or a negative errno: -ENOENT no such row; -EIO the disk; -EUCLEAN the store is
- * corrupt or not ours; -ENOSPC; -EROFS; -EBUSY; -EEXIST a unique value is taken; -ENOMEM. Outputs are
- * written only on success.
+ * Every function answers 0 or a negative errno: -ENOENT no such row; -EIO the disk; -EUCLEAN the
+ * store is corrupt or not ours; -ENOSPC; -EROFS; -EBUSY; -EEXIST a unique value is taken; -ENOMEM.
+ * Outputs are written only on success.
  */
 #pragma once
 
@@ -24,13 +25,13 @@ struct store_writer;
 /* How the names of files begin that a first start makes and renames at its end. */
 #define STORE_TEMPORARY ".new-"
 
-/* Makes a new, empty store at DIR/STORE_FILE: built under a temporary name, synced, renamed into place
-   last. -EEXIST where one is there. fingerprint is the host key's. */
+/* Makes a new, empty store at DIR/STORE_FILE: built under a temporary name, synced, renamed into
+   place last. -EEXIST where one is there. fingerprint is the host key's. */
 int store_create(const char *dir, int64_t fingerprint, int64_t now);
 
-/* Opens for reading, or for writing. Refuses links, other files, other applications' databases (-EUCLEAN),
-   and newer versions (-EPROTONOSUPPORT). The writer migrates older versions, one transaction each. Never
-   creates anything. */
+/* Opens for reading, or for writing. Refuses links, other files, other applications' databases
+   (-EUCLEAN), and newer versions (-EPROTONOSUPPORT). The writer migrates older versions, one
+   transaction each. Never creates anything. */
 int store_reader_open(const char *dir, struct store_reader **ret);
 struct store_reader *store_reader_close(struct store_reader *r);
 int store_writer_open(const char *dir, struct store_writer **ret);
@@ -39,8 +40,8 @@ struct store_writer *store_writer_close(struct store_writer *w);
 /* Quick integrity check of the whole store. 0 or -EUCLEAN. */
 int store_integrity(struct store_reader *r);
 
-/* One consistent state for all look-ups between the two; nesting is an error. Look-ups outside are each
-   consistent by themselves. */
+/* One consistent state for all look-ups between the two; nesting is an error. Look-ups outside are
+   each consistent by themselves. */
 int store_read_begin(struct store_reader *r);
 void store_read_end(struct store_reader *r);
 
@@ -93,8 +94,8 @@ struct store_cursor {
         bool started;
 };
 
-/* Lists, oldest first (accounts: by name). Each visits at most max rows behind the cursor and moves it.
-   0: that was the end; 1: there may be more. */
+/* Lists, oldest first (accounts: by name). Each visits at most max rows behind the cursor and moves
+   it. 0: that was the end; 1: there may be more. */
 int store_list_orgs(struct store_reader *r, struct store_cursor *cursor, unsigned max,
                     store_org_visitor visit, void *context);
 int store_list_users(struct store_reader *r, struct store_cursor *cursor, unsigned max,
@@ -116,8 +117,8 @@ int store_list_tokens(struct store_reader *r, enum token_kind kind, int64_t owne
                       struct store_cursor *cursor, unsigned max, store_token_visitor visit,
                       void *context);
 /* Tokens of that kind with first <= id <= last, in the order of their ids. */
-int store_list_token_range(struct store_reader *r, enum token_kind kind, int64_t first, int64_t last,
-                           store_token_visitor visit, void *context);
+int store_list_token_range(struct store_reader *r, enum token_kind kind, int64_t first,
+                           int64_t last, store_token_visitor visit, void *context);
 int store_list_grants(struct store_reader *r, store_grant_visitor visit, void *context);
 
 /* Numbers for `status`. now decides what is live. */
@@ -134,17 +135,18 @@ int store_count_tokens(struct store_reader *r, enum token_kind kind, int64_t own
 
 /* ---- writing ---- */
 
-/* A transaction that changes state; everything below happens inside one. Commit is durable when it returns
-   and gives the revision that it took; a transaction that put nothing takes none and gives the current.
-   Roll back is fine after a failed commit, and without a transaction. */
+/* A transaction that changes state; everything below happens inside one. Commit is durable when it
+   returns and gives the revision that it took; a transaction that put nothing takes none and gives
+   the current. Roll back is fine after a failed commit, and without a transaction. */
 int store_write_begin(struct store_writer *w);
 int store_write_commit(struct store_writer *w, int64_t *ret_revision);
 void store_write_rollback(struct store_writer *w);
 /* A reader on the writer's own connection: sees the open transaction. Owned by the writer. */
 struct store_reader *store_writer_reader(struct store_writer *w);
 
-/* Insert or replace by key. id 0 in an org or user: the next id, never one used before, set in the record
-   by store_next_*_id() first, because it goes into the row's MAC. -EEXIST: the name is taken by another. */
+/* Insert or replace by key. id 0 in an org or user: the next id, never one used before, set in the
+   record by store_next_*_id() first, because it goes into the row's MAC. -EEXIST: the name is taken
+   by another. */
 int store_next_org_id(struct store_writer *w, int64_t *ret);
 int store_next_user_id(struct store_writer *w, int64_t *ret);
 int store_put_org(struct store_writer *w, const struct record_org *org);
@@ -159,12 +161,12 @@ int store_put_host_policy(struct store_writer *w, const struct policy *policy,
                           const uint8_t mac[static RECORD_MAC_LEN]);
 /* Inserts; -EEXIST where the id exists or ever existed. */
 int store_insert_token(struct store_writer *w, const struct record_token *token);
-/* Updates what may change: name, proof, mac, ends_at, end_mac, revoked_at, end_reason, successor. The store
-   itself refuses to undo a revocation or lengthen an earlier end (-EPERM). */
+/* Updates what may change: name, proof, mac, ends_at, end_mac, revoked_at, end_reason, successor.
+   The store itself refuses to undo a revocation or lengthen an earlier end (-EPERM). */
 int store_update_token(struct store_writer *w, const struct record_token *token);
 
-/* Local facts: outside the revisions and the change table. Each is allowed inside the transactions above
-   or one that store_local_begin() opened, which is not synced to the disk for itself. */
+/* Local facts: outside the revisions and the change table. Each is allowed inside the transactions
+   above or one that store_local_begin() opened, which is not synced to the disk for itself. */
 int store_local_begin(struct store_writer *w);
 int store_local_commit(struct store_writer *w);
 int store_put_last_use(struct store_writer *w, const struct record_last_use *use);
@@ -174,13 +176,13 @@ int store_put_notified(struct store_writer *w, int64_t at);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
 
-/* What changed after a revision, oldest first: for a copy of the store. kind is one of 'o' org, 'u' user,
-   'm' member, 'a' account, 'g' guarded, 't' token, 'p' policy; key is that row's key as text
+/* What changed after a revision, oldest first: for a copy of the store. kind is one of 'o' org, 'u'
+   user, 'm' member, 'a' account, 'g' guarded, 't' token, 'p' policy; key is that row's key as text
    ("12", "3/17", "acme-deploy/3"). */
 typedef int (*store_change_visitor)(void *context, int64_t revision, char kind, struct view key);
 int store_list_changes(struct store_reader *r, int64_t after, unsigned max,
                        store_change_visitor visit, void *context);
 
-/* Copies the store, as of one moment, to a new file (0600; -EEXIST where it is there). Runs in steps
-   beside other readers. Gives the revision that the copy holds. */
+/* Copies the store, as of one moment, to a new file (0600; -EEXIST where it is there). Runs in
+   steps beside other readers. Gives the revision that the copy holds. */
 int store_backup(struct store_reader *r, const char *path, int64_t *ret_revision);

@@ -1,6 +1,7 @@
 /*
- * Last use of each token, noted after the reply and written later, coalesced: of many uses of a token between
- * two writes only the last is kept. Bounded; when it is full the oldest note gives way and is counted.
+ * Last use of each token, noted after the reply and written later, coalesced: of many uses of a
+ * token between two writes only the last is kept. Bounded; when it is full the oldest note gives
+ * way and is counted.
  */
 #pragma once
 
@@ -14,8 +15,8 @@ int usage_new(struct usage **ret);
 struct usage *usage_free(struct usage *u);
 /* Notes a use. Newer notes replace older ones of the token. */
 void usage_note(struct usage *u, const struct record_last_use *use);
-/* Takes up to max notes out, oldest first; how many. What cannot be written is put back with usage_note(),
-   which keeps the newer. */
+/* Takes up to max notes out, oldest first; how many. What cannot be written is put back with
+   usage_note(), which keeps the newer. */
 size_t usage_take(struct usage *u, struct record_last_use *ret, size_t max);
 size_t usage_count(const struct usage *u);
 /* How many notes had to give way since the start. */

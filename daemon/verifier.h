@@ -1,7 +1,7 @@
 /*
- * The three verbs of verify.sock, from decoded request to encoded answer: the decision, the ticket, the
- * grants. Reads only; what has to be written or logged is left in `verifier_after` and done when the answer
- * has been sent. Runs on the event loop's thread.
+ * The three verbs of verify.sock, from decoded request to encoded answer: the decision, the ticket,
+ * the grants. Reads only; what has to be written or logged is left in `verifier_after` and done
+ * when the answer has been sent. Runs on the event loop's thread.
  */
 #pragma once
 
@@ -47,8 +47,8 @@ struct verifier_after {
         int64_t pid;
 };
 
-/* Fills the answer, and what is to be done after it. *reply is UNAVAILABLE until the one line that says
-   otherwise. Texts in the reply point into `texts`. */
+/* Fills the answer, and what is to be done after it. *reply is UNAVAILABLE until the one line that
+   says otherwise. Texts in the reply point into `texts`. */
 struct verifier_texts {
         struct verify_output output;
         uint8_t ticket[TICKET_LEN];

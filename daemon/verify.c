@@ -338,21 +338,42 @@ static int step_account(struct decision *d)
         return 0;
 }
 
+/* What would have to be different: the list that the value is not in. */
+static void explain_limit(struct decision *d, enum limits_kind kind, const char *what)
+{
+        const struct record_limits *l = &d->token.limits;
+        char list[160] = "";
+        size_t len = 0;
+
+        for (unsigned i = 0; i < limits_count(l, kind) && len < sizeof(list); i++) {
+                struct view entry = limits_entry(l, kind, i);
+
+                len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%.*s", i > 0 ? ", " : "",
+                                        (int)entry.len, entry.ptr);
+        }
+        explain(d, "its %s: %s%s", what, list, len < sizeof(list) ? "" : "...");
+}
+
 /* `limited`: the token's own limits. Behind everything else, so that the answer does not tell what
    a token could do elsewhere. A source limit with no numeric address refuses (limits_allow). */
 static int step_limits(struct decision *d)
 {
         const struct record_limits *l = &d->token.limits;
+        const struct verify_input *in = d->in;
 
-        if (!limits_allow(l, LIMITS_SERVICE, d->in->service))
-                return refuse(d, VERDICT_LIMITED, "limit-service",
-                              "the token is not for the service %s", SAFE(d->in->service));
-        if (!limits_allow(l, LIMITS_SOURCE, d->in->source))
-                return refuse(d, VERDICT_LIMITED, "limit-source",
-                              "the token is not for the source %s", SAFE(d->in->source));
-        if (!limits_allow(l, LIMITS_ACCOUNT, d->in->account))
-                return refuse(d, VERDICT_LIMITED, "limit-account",
-                              "the token is not for the account %s", SAFE(d->in->account));
+        if (!limits_allow(l, LIMITS_SERVICE, in->service)) {
+                refuse(d, VERDICT_LIMITED, "limit-service", "the token is not for the service %s",
+                       SAFE(in->service));
+                explain_limit(d, LIMITS_SERVICE, "services");
+        } else if (!limits_allow(l, LIMITS_SOURCE, in->source)) {
+                refuse(d, VERDICT_LIMITED, "limit-source", "the token is not for the source %s",
+                       SAFE(in->source));
+                explain_limit(d, LIMITS_SOURCE, "networks");
+        } else if (!limits_allow(l, LIMITS_ACCOUNT, in->account)) {
+                refuse(d, VERDICT_LIMITED, "limit-account", "the token is not for the account %s",
+                       SAFE(in->account));
+                explain_limit(d, LIMITS_ACCOUNT, "accounts");
+        }
         return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * The decision (DESIGN: "The decision"): one function over the sealed rows and the time passed in. No I/O
- * beyond the store it is handed, no log, no clock. Whoever wants to know why gives it a trace.
+ * The decision (DESIGN: "The decision"): one function over the sealed rows and the time passed in.
+ * No I/O beyond the store it is handed, no log, no clock. Whoever wants to know why gives it a
+ * trace.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ struct verify_input {
         struct view org_answer; /* the org prompt's answer */
         enum role role;         /* least role the stack asks for */
         bool bound_only;
-        int64_t noted_use; /* when it was last used, where that is not in the store yet; 0: unknown */
+        int64_t noted_use; /* when it was last used, where that is not in the store yet; 0: unknown
+                            */
 };
 
 #define VERIFY_REASON_MAX 127
@@ -33,7 +35,7 @@ struct verify_output {
         char key_id[TOKEN_KEY_ID_SIZE];
         int64_t org_id; /* 0: not resolved */
         char org[NAME_ORG_MAX + 1];
-        char org_named_by[16];       /* "key", "suffix", "option", "account", "prompt" */
+        char org_named_by[16];        /* "key", "suffix", "option", "account", "prompt" */
         char user[NAME_USER_MAX + 1]; /* the PAT's user */
         int64_t expires_at;           /* the effective end: expiry, earlier end, policies */
         int64_t ended_at;             /* revoked or expired at; 0 */
@@ -47,15 +49,15 @@ struct verify_trace {
         char step[WIRE_LIST_MAX][200];
 };
 
-/* Decides. 0 and *ret, whatever the verdict; a negative errno (sealed.h) where no decision can be made,
-   which callers answer as "unavailable". now is the later of the clock and the mark. */
+/* Decides. 0 and *ret, whatever the verdict; a negative errno (sealed.h) where no decision can be
+   made, which callers answer as "unavailable". now is the later of the clock and the mark. */
 int verify_token(const struct sealed *s, const struct verify_input *in, int64_t now,
                  struct verify_trace *trace, struct verify_output *ret);
 
-/* Decides again for a token that verify_token() allowed before, without its secret: everything but the
-   secret is judged anew. The org is in->org_option. */
-int verify_again(const struct sealed *s, int64_t token_id, const struct verify_input *in, int64_t now,
-                 struct verify_trace *trace, struct verify_output *ret);
+/* Decides again for a token that verify_token() allowed before, without its secret: everything but
+   the secret is judged anew. The org is in->org_option. */
+int verify_again(const struct sealed *s, int64_t token_id, const struct verify_input *in,
+                 int64_t now, struct verify_trace *trace, struct verify_output *ret);
 
 /* The state and effective end of a token for lists, host policy and last use considered. */
 int verify_token_state(const struct sealed *s, const struct record_token *token, int64_t now,

@@ -1,7 +1,8 @@
 /*
- * The writer's thread: takes jobs in order, runs each to its end, and tells the event loop that it is done.
- * An fsync, a slow user database or a list of a million rows is waited for here and never stalls a
- * verification. Owns the thread and the queue; the store's writer belongs to the jobs' contexts.
+ * The writer's thread: takes jobs in order, runs each to its end, and tells the event loop that it
+ * is done. An fsync, a slow user database or a list of a million rows is waited for here and never
+ * stalls a verification. Owns the thread and the queue; the store's writer belongs to the jobs'
+ * contexts.
  */
 #pragma once
 

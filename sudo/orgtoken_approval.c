@@ -89,10 +89,10 @@ static int read_options(char *const options[])
 }
 
 static int approval_open(unsigned int version, sudo_conv_t conversation _unused_,
-                         sudo_printf_t print, char *const settings[],
-                         char *const user_info[], int submit_optind _unused_,
-                         char *const submit_argv[] _unused_, char *const submit_envp[] _unused_,
-                         char *const plugin_options[], const char **errstr)
+                         sudo_printf_t print, char *const settings[], char *const user_info[],
+                         int submit_optind _unused_, char *const submit_argv[] _unused_,
+                         char *const submit_envp[] _unused_, char *const plugin_options[],
+                         const char **errstr)
 {
         const char *actor = setting(user_info, "user"), *tty = setting(user_info, "tty");
         const char *login = setting(settings, "login_shell");

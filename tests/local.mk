@@ -5,8 +5,14 @@ dist_check_SCRIPTS = \
   %D%/lint/test_layers.sh \
   %D%/lint/test_style.sh
 TESTS += $(dist_check_SCRIPTS)
-EXTRA_DIST += %D%/fuzz %D%/system %D%/support/host.sh %D%/support/tap.sh \
-  %D%/support/elevation.sh %D%/support/pamask.py %D%/support/ptydrive.py
+EXTRA_DIST += %D%/fuzz %D%/system \
+  %D%/support/elevation.sh \
+  %D%/support/host.sh \
+  %D%/support/pamask.py \
+  %D%/support/ptydrive.py \
+  %D%/support/recipe.py \
+  %D%/support/tap.sh \
+  %D%/support/valgrind.sh
 
 if HAVE_CMOCKA
 test_programs = \
@@ -81,8 +87,9 @@ TESTS += $(test_programs)
 # Most programs test the daemon's library; those of the module and of the command say so below.
 LDADD = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
 pam_ldadd = %D%/support/libsupport.la pam/libpamcore.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+askpass_ldadd = %D%/support/libsupport.la askpass/libaskpass.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+%C%_unit_test_askpass_LDADD = $(askpass_ldadd)
 cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
-%C%_unit_test_askpass_LDADD = askpass/libaskpass.la $(CMOCKA_LIBS)
 %C%_pam_test_account_LDADD = $(pam_ldadd)
 %C%_pam_test_auth_LDADD = $(pam_ldadd)
 %C%_pam_test_hostile_LDADD = $(pam_ldadd)

@@ -637,6 +637,37 @@ static void test_read_only(void **state)
         assert_int_equal(sealed_end_token(&s, &token, 1, "x", -1), -EROFS);
 }
 
+/* A remembered seal is compared with what the row carries, each time: it lets nothing through. */
+static void test_memo(void **state)
+{
+        struct world *w = *state;
+        struct sealed s = w->f->sealed;
+        struct record_account account;
+        struct record_org org;
+
+        assert_int_equal(seal_memo_new(&s.memo), 0);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(sealed_find_org(&s, w->acme, &org), 0);
+                assert_int_equal(sealed_find_account(&s, VIEW("acme-any"), w->acme, &account), 0);
+        }
+        for (int i = 0; i < 2; i++) {
+                fixture_tamper(w->f, "UPDATE account SET role = 2; UPDATE org SET suspended = 1");
+                for (int again = 0; again < 2; again++) {
+                        assert_int_equal(sealed_find_org(&s, w->acme, &org), -EBADMSG);
+                        assert_int_equal(
+                                sealed_find_account(&s, VIEW("acme-any"), w->acme, &account),
+                                -EBADMSG);
+                }
+                fixture_tamper(w->f, "UPDATE account SET role = 0; UPDATE org SET suspended = 0");
+                assert_int_equal(sealed_find_org(&s, w->acme, &org), 0);
+                assert_int_equal(sealed_find_account(&s, VIEW("acme-any"), w->acme, &account), 0);
+        }
+        /* The same columns with another row's seal. */
+        fixture_tamper(w->f, "UPDATE account SET mac = (SELECT mac FROM org LIMIT 1)");
+        assert_int_equal(sealed_find_account(&s, VIEW("acme-any"), w->acme, &account), -EBADMSG);
+        s.memo = seal_memo_free(s.memo);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -657,6 +688,7 @@ int main(void)
                 TEST(test_insert),
                 TEST(test_other_key),
                 TEST(test_read_only),
+                TEST(test_memo),
         };
 
         return cmocka_run_group_tests_name("sealed", tests, NULL, NULL);

@@ -128,6 +128,51 @@ age() {
         host_daemon_start
 }
 
+# new_token: another token of alice's, and the words about it.
+new_token() {
+        alice=$(as alice orgtoken pat create --name laptop 2>/dev/null)
+        by="by ${alice:0:10} of alice"
+        in_acme="in as acme-deploy for acme $by"
+}
+
+# ended SET-UP WORDS COMMAND UNDO: with a running ticket acme's account opens before COMMAND and not after it.
+ended() {
+        local words="$1: $2" command=$3 undo=$4 out
+        new_token
+        sudo_forget
+        out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -x 'first over' "$command" -x 'second over' "$undo" -- sh -c "
+                sudo -u acme-deploy $who
+                echo before: \$(sudo -n -u acme-deploy $who 2>&1)
+                echo first over; read x
+                echo after: \$(sudo -n -u acme-deploy $who 2>&1)
+                echo second over; read x" 2>/dev/null)
+        contains "$out" "before: in as acme-deploy" "$words: before it the ticket opens the account"
+        contains "$out" "after: " "$words: and it is asked for again"
+        lacks "$out" "after: in as" "$words: after it the ticket does not"
+        as alice orgtoken pat revoke "${alice:0:10}" >/dev/null 2>&1
+}
+
+# all_endings SET-UP
+all_endings() {
+        local bind="orgtoken account bind acme acme-deploy"
+        ended "$1" "the token revoked" \
+                "for id in \$(orgtoken --json pat list --user alice --state live | grep -o 'pat_[0-9A-Za-z]*'); do
+                orgtoken pat revoke \$id; done" true
+        ended "$1" "the org left" "orgtoken member remove acme alice" "orgtoken member add acme alice"
+        ended "$1" "the account unbound" "orgtoken account unbind acme acme-deploy" "$bind"
+        ended "$1" "the account another org's" \
+                "orgtoken account unbind acme acme-deploy; orgtoken account bind globex acme-deploy" \
+                "orgtoken account unbind globex acme-deploy; $bind"
+        ended "$1" "the account for admins" "$bind --role admin" "$bind"
+        ended "$1" "the account bound for su only" "$bind --service su" "$bind"
+        ended "$1" "the org suspended" "orgtoken org suspend acme" "orgtoken org resume acme"
+        ended "$1" "the user suspended" "orgtoken user suspend alice" "orgtoken user resume alice"
+        ended "$1" "the daemon stopped" "kill $daemon_pid" true
+        host_daemon_stop
+        host_daemon_start
+        as alice orgtoken pat revoke "${alice:0:10}" >/dev/null 2>&1
+}
+
 # elevation_world: users, organisations, accounts, tokens.
 elevation_world() {
         echo "127.0.0.1 $(hostname)" >>/etc/hosts

@@ -45,8 +45,9 @@ refused "with USER and LOGNAME set to somebody's who may" as alice USER=carol LO
         sudo -n -u globex-deploy "$who"
 refused "with another socket in the environment" as alice ORGTOKEN_SOCKET=/tmp/x ORGTOKEN_VERIFY_SOCKET=/tmp/x sudo -n -u globex-deploy "$who"
 refused "the token again, with globex behind it" typed alice "$alice@globex" sudo -k -u globex-deploy "$who"
+sudoers "$ticket" "alice $rule" "acme-deploy ALL=(globex-deploy) NOPASSWD: ALL" || exit 1
 armed
-refused "by way of acme's account: sudo" typed alice "$alice@acme" sudo -u acme-deploy sudo -n -u globex-deploy "$who"
+refused "by way of acme's account: sudo" as alice sudo -n -u acme-deploy sudo -n -u globex-deploy "$who"
 refused "by way of acme's account: su, with her token" \
         on_tty alice -a 'assword: ' "$alice@acme" -- sudo -n -u acme-deploy su globex-deploy -c "$who"
 refused "by way of acme's account: su, with globex behind the token" \
@@ -163,6 +164,9 @@ cases() {
         opened "in as acme-deploy for acme $by" "$1: (armed for acme)" typed alice "$alice" sudo -u acme-deploy "$who"
         refused "$1: the ticket" as alice sudo -n -u globex-deploy "$who"
         refused "$1: sudo -i" as alice sudo -n -i -u globex-deploy "$who"
+        refused "$1: names in the environment" as alice ORGTOKEN_ORG=globex USER=carol LOGNAME=carol SUDO_USER=carol \
+                sudo -n -u globex-deploy "$who"
+        refused "$1: by way of acme's account, which sudoers allows all" as alice sudo -n -u acme-deploy sudo -n -u globex-deploy "$who"
         refused "$1: the token" typed alice "$alice" sudo -u globex-deploy "$who"
         refused "$1: the token with acme behind it" typed alice "$alice@acme" sudo -u globex-deploy "$who"
         out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -- env SUDO_EDITOR=/bin/cat sudo -e -u globex-deploy /home/globex-deploy/secret 2>&1)
@@ -175,7 +179,14 @@ cases "targetpw, !pam_session"
 sed -i 's/^session required pam_orgtoken/session optional pam_orgtoken/' /etc/pam.d/sudo
 sudoers "$ticket" "alice $rule" || exit 1
 cases "targetpw, no session line"
+sudo_forget
+opened "in as globex-deploy for  by  of " "NOT HELD by targetpw without a session line: the account's own password" \
+        typed alice globex-deploys-password sudo -k -u globex-deploy "$who"
 cp "$work/pam-sudo" /etc/pam.d/sudo
+sed -i.bak '/^session required pam_orgtoken/d' /etc/pam.d/su
+opened "in as globex-deploy for  by  of " "NOT HELD by su without a session line: the account's own password" \
+        typed alice globex-deploys-password su globex-deploy -c "$who"
+mv /etc/pam.d/su.bak /etc/pam.d/su
 typed alice "$alice@acme" sudo -u globex-twin true >/dev/null 2>&1
 is "$(as alice sudo -n -u globex-twin cat /home/globex-deploy/secret 2>&1)" "globex's secret" "NOT HELD by targetpw: a second name for the uid"
 is "$(as alice sudo -n -u acme-deploy -g globex-deploy id -gn 2>&1)" globex-deploy "NOT HELD by targetpw: sudo -g"

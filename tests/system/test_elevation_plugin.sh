@@ -74,10 +74,14 @@ held() {
         refused "$set: sudo -g" as alice sudo -n -g globex-deploy "$id"
         refused "$set: sudo -u acme's -g globex's" as alice sudo -n -u acme-deploy -g globex-deploy "$id"
         refused "$set: a second name for the uid" as alice sudo -n -u globex-twin "$id"
+        refused "$set: names in the environment" as alice ORGTOKEN_ORG=globex USER=carol LOGNAME=carol SUDO_USER=carol \
+                sudo -n -u globex-deploy "$id"
+        refused "$set: by way of acme's account" as alice sudo -n -u acme-deploy sudo -n -u globex-deploy "$id"
         refused "$set: acme's account for admins" as alice sudo -n -u acme-admin "$id"
 }
 held "ticket"
-sudoers "$ticket" "Defaults !pam_session" "alice $nopasswd" || exit 1
+# acme's account may use sudo for everything here, so that nothing else refuses it.
+sudoers "$ticket" "Defaults !pam_session" "alice $nopasswd" "acme-deploy $nopasswd" || exit 1
 held "NOPASSWD, !pam_session"
 opened "$(user acme-deploy)" "NOPASSWD, !pam_session: acme's account" as alice sudo -n -u acme-deploy "$id"
 contains "$(as alice sudo -n -u globex-deploy true 2>&1)" "may not act as globex" "and says why"
@@ -87,7 +91,11 @@ sudoers "$ticket" "alice $rule" "carol $rule" || exit 1
 refused "a password opens no guarded account" typed alice alices-password sudo -u acme-deploy "$id"
 opened "$(user bob)" "and others, as ever" as alice sudo -n -u bob "$id"
 
-# A revocation stops the next command.
+# What ends it stops the next command.
+forget || exit 1
+sudoers "alice $rule" || exit 1
+all_endings plugin
+new_token
 forget || exit 1
 out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -x 'first over' "orgtoken pat revoke ${alice:0:10}" -- sh -c "
         sudo -u acme-deploy $who
@@ -95,7 +103,8 @@ out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -x 'first over' "orgtoken pat 
         echo after: \$(sudo -n -u acme-deploy $who 2>&1)" 2>/dev/null)
 contains "$out" "in as acme-deploy for acme $by" "before the revocation"
 contains "$out" "after: orgtoken: alice may not act as acme-deploy" "after it, the next command is refused"
-alice=$(as alice orgtoken pat create --name laptop 2>/dev/null)
+new_token
+sudoers "$ticket" "alice $rule" || exit 1
 
 # Bound for one of sudo's two services.
 orgtoken account bind acme acme-deploy --service sudo-i >/dev/null 2>&1

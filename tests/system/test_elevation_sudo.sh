@@ -66,11 +66,6 @@ lacks "$out" "revoked: in as" "targetpw: and nothing runs"
 rm /etc/sudoers.d/orgtoken
 
 # --- plain sudo and the session line -----------------------------------------------------------------------------
-new_token() {
-        alice=$(as alice orgtoken pat create --name laptop 2>/dev/null)
-        by="by ${alice:0:10} of alice"
-        in_acme="in as acme-deploy for acme $by"
-}
 new_token
 forget || exit 1
 opened "$in_acme" "plain: a token with @acme, for acme's account" typed alice "$alice@acme" sudo -k -u acme-deploy "$who"
@@ -142,33 +137,12 @@ out=$(on_tty alice -a 'assword.*: ' alices-password -- sh -c "
         echo guarded: \$(sudo -n -u globex-deploy $who 2>&1)")
 lacks "$out" "guarded: in as" "plain, ticket of a password: no guarded account"
 
-# What ends a grant inside a running ticket. The grant is there before and the account opened; then it is not.
-ended() {
-        local words=$1 command=$2 undo=$3 out
-        new_token
-        sudo_forget
-        out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -x 'first over' "$command" -x 'second over' "$undo" -- sh -c "
-                sudo -u acme-deploy $who
-                echo before: \$(sudo -n -u acme-deploy $who 2>&1)
-                echo first over; read x
-                echo after: \$(sudo -n -u acme-deploy $who 2>&1)
-                echo second over; read x" 2>/dev/null)
-        contains "$out" "before: $in_acme" "plain, ticket, before $words"
-        contains "$out" "after: sudo: " "plain, ticket: refused after $words"
-        lacks "$out" "after: in as" "plain, ticket: and nothing runs"
-        as alice orgtoken pat revoke "${alice:0:10}" >/dev/null 2>&1
-}
+# What ends a grant inside a running ticket, with the session line alone and with targetpw before it.
 forget || exit 1
-ended "the token's revocation" "for id in \$(orgtoken --json pat list --user alice --state live | grep -o 'pat_[0-9A-Za-z]*'); do orgtoken pat revoke \$id; done" true
-ended "leaving the org" "orgtoken member remove acme alice" "orgtoken member add acme alice"
-ended "the account's unbinding" "orgtoken account unbind acme acme-deploy" "orgtoken account bind acme acme-deploy"
-ended "the account's moving to another org" "orgtoken account unbind acme acme-deploy; orgtoken account bind globex acme-deploy" \
-        "orgtoken account unbind globex acme-deploy; orgtoken account bind acme acme-deploy"
-ended "the account's asking for admins" "orgtoken account bind acme acme-deploy --role admin" "orgtoken account bind acme acme-deploy"
-ended "the account's being bound for su only" "orgtoken account bind acme acme-deploy --service su" "orgtoken account bind acme acme-deploy"
-ended "the org's suspension" "orgtoken org suspend acme" "orgtoken org resume acme"
-ended "the user's suspension" "orgtoken user suspend alice" "orgtoken user resume alice"
-ended "the daemon's stopping" "kill $daemon_pid" true
+all_endings plain
+install -m 0440 "$work/dropin" /etc/sudoers.d/orgtoken
+all_endings targetpw
+rm /etc/sudoers.d/orgtoken
 host_daemon_stop
 host_daemon_start || exit 1
 orgtoken member set acme carol --role admin >/dev/null
@@ -194,6 +168,10 @@ opened "in as bob for acme $by" "NOPASSWD: sudo -u bob with the token" typed ali
 opened "$in_acme" "NOPASSWD: and now acme's account opens" as alice sudo -u acme-deploy "$who"
 opened "$in_acme" "NOPASSWD: with sudo -n -i too" as alice sudo -n -i -u acme-deploy "$who"
 refused "NOPASSWD: but not globex's" as alice sudo -u globex-deploy "$who"
+
+install -m 0440 "$work/dropin" /etc/sudoers.d/orgtoken
+refused "NOPASSWD, targetpw: which asks nobody: but not globex's" as alice sudo -u globex-deploy "$who"
+rm /etc/sudoers.d/orgtoken
 
 # Grants and the daemon's life.
 [ "$(grants)" -ge 1 ]
