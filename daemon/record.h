@@ -13,9 +13,9 @@
 #include "common/token.h"
 #include "common/wire.h"
 
-#define RECORD_MAC_LEN    32
-#define RECORD_LIMITS_MAX 3072 /* bytes of canonical limits; what WIRE_LIST_MAX entries can take   \
-                                */
+#define RECORD_MAC_LEN 32
+/* Bytes of canonical limits: what WIRE_LIST_MAX entries of each kind can take. */
+#define RECORD_LIMITS_MAX 3072
 #define RECORD_REASON_MAX 31
 
 struct policy {

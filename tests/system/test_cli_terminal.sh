@@ -124,8 +124,8 @@ ok $? "in a pipe a token is one line, whatever its length"
 is "$(COLUMNS=40 orgtoken key list acme)" "$(orgtoken key list acme)" "and COLUMNS has no say there"
 
 # Colours.
-contains "$(tty 200 -- orgtoken key list acme)" "$escape[" "colour on a terminal"
-contains "$(NO_COLOR='' tty 200 -- orgtoken key list acme)" "$escape[" "an empty NO_COLOR is none"
+contains "$(tty 200 -- orgtoken key list acme)" "${escape}[" "colour on a terminal"
+contains "$(NO_COLOR='' tty 200 -- orgtoken key list acme)" "${escape}[" "an empty NO_COLOR is none"
 lacks "$(NO_COLOR=1 tty 200 -- orgtoken key list acme)" "$escape" "no colour with NO_COLOR"
 lacks "$(TERM=dumb tty 200 -- orgtoken key list acme)" "$escape" "nor on a dumb terminal"
 lacks "$(orgtoken key list acme; orgtoken org show acme; orgtoken whoami)" "$escape" "nor in a pipe"
@@ -160,7 +160,7 @@ shown=$(tty 80 -e -- orgtoken check)
 contains "$shown" "[ended 2]" "Ctrl-D: no token came"
 shown=$(tty 80 -t '' -- orgtoken check)
 contains "$shown" "[ended 2]" "nothing but Return: likewise"
-shown=$(tty 80 -t "$(printf %3000s | tr ' ' x)" -- orgtoken check)
+shown=$(tty 80 -t "$(head -c 3000 /dev/zero | tr '\0' x)" -- orgtoken check)
 contains "$shown" "not-a-token" "a line longer than any token"
 # Typed ahead of the prompt it would have been shown; it must not be taken for the token.
 is "$(orgtoken check --account acme-deploy <<<"$key" | head -n 1)" limited "without a terminal it is one line of standard input"

@@ -107,6 +107,7 @@ static const char *const good[] = {
         "host show",
         "host set self-service=limited max-life=30d",
         "clock reset",
+        "notify",
         "backup f.db",
 };
 
