@@ -3,21 +3,21 @@
 cd "$top_srcdir" || exit 1
 . tests/support/tap.sh
 
-is "$(wc -l common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] |
+is "$(wc -l common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] |
         awk '$2 != "total" && $1 > 650 {print $2 " (" $1 ")"}')" "" "no file over 650 lines"
 
 # A function starts at a line "{" in the first column and ends at "}" there.
 is "$(awk 'FNR == 1 {start = 0} /^\{/ {start = FNR} /^\}/ {if (start && FNR - start - 1 > 60)
         print FILENAME ":" start " (" FNR - start - 1 ")"; start = 0}' \
-        common/*.c pam/*.c daemon/*.c cli/*.c)" "" "no function over 60 lines"
+        common/*.c pam/*.c daemon/*.c cli/*.c askpass/*.c sudo/*.c)" "" "no function over 60 lines"
 
-is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] scripts/*)" "" \
+is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] scripts/*)" "" \
         "nothing is left for later"
-is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] scripts/* ./*.md doc/*.md)" "" \
+is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] scripts/* ./*.md doc/*.md)" "" \
         "no blanks at the end of a line"
 
 if command -v clang-format >/dev/null; then
-        is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] tests/*/*.[ch] 2>&1 |
+        is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] tests/*/*.[ch] 2>&1 |
                 grep -E '^[^ ].*warning' | head -n 5)" "" "clang-format is clean"
 else
         echo "# clang-format is not installed: format not checked"

@@ -9,7 +9,7 @@
 host_install || exit 1
 # They wait more than they compute.
 jobs=4
-pages=${RECIPES:-$(cd "$top_srcdir/doc/recipes" && ls -S -- *.md | sed -n 's/\.md$//p' | grep -vx README)}
+pages=${RECIPES:-$(cd "$top_srcdir/doc/recipes" && printf '%s\n' *.md | sed 's/\.md$//' | grep -vx README)}
 results=$(mktemp -d /tmp/orgtoken-recipes.XXXXXX)
 trap 'rm -rf "$results"' EXIT
 export results
@@ -37,6 +37,7 @@ done
 broken=$results/broken
 mkdir "$broken"
 cp "$top_srcdir/doc/recipes/README.md" "$broken"
+# shellcheck disable=SC2016 # the backquotes are the page's own
 for change in 's/^```typed .*/```typed nobody/' 's/^```lines /```line /' 's/| in.*/| maybe |/'; do
         sed "$change" "$top_srcdir/doc/recipes/su.md" >"$broken/su.md"
         fails "a page broken by $change" "$top_srcdir/tests/support/recipe.py" "$broken/su.md"
