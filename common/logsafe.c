@@ -55,6 +55,13 @@ static void finish(struct line *l)
                         dots = l->size - 1 - l->cut;
                 memcpy(l->buf + l->cut, ELLIPSIS, dots);
                 l->used = l->cut + dots;
+                /* A whole key id and a dot of ours would have the shape of a token: a letter less.
+                 */
+                if (token_is_shaped((struct view){l->buf, l->used}) &&
+                    !token_is_shaped((struct view){l->buf, l->cut})) {
+                        memcpy(l->buf + l->cut - 1, ELLIPSIS, dots);
+                        l->used--;
+                }
         }
         l->buf[l->used] = '\0';
 }

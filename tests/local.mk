@@ -156,10 +156,54 @@ endif
 check-valgrind: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	$(srcdir)/%D%/support/valgrind.sh $(valgrind_programs)
 valgrind_programs = $(test_programs)
+# The fuzz targets, for tests/fuzz/run alone, which configures with clang. Each names the parts that it fuzzes:
+# of two functions of one name only the part's own may answer.
+fuzz_targets = \
+  %D%/fuzz/fuzz_cidr \
+  %D%/fuzz/fuzz_expiry \
+  %D%/fuzz/fuzz_limits \
+  %D%/fuzz/fuzz_logsafe \
+  %D%/fuzz/fuzz_manage \
+  %D%/fuzz/fuzz_name \
+  %D%/fuzz/fuzz_pam_options \
+  %D%/fuzz/fuzz_store_open \
+  %D%/fuzz/fuzz_token \
+  %D%/fuzz/fuzz_verifier \
+  %D%/fuzz/fuzz_wire_reply \
+  %D%/fuzz/fuzz_wire_request
+EXTRA_PROGRAMS += $(fuzz_targets)
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+%C%_fuzz_fuzz_cidr_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_cidr_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_expiry_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_expiry_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_limits_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_limits_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_logsafe_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_logsafe_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_manage_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_manage_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_name_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_name_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_pam_options_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_pam_options_LDADD = pam/libpamcore.la common/libcommon.la $(PAM_LIBS)
+%C%_fuzz_fuzz_store_open_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_store_open_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_token_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_token_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_verifier_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_verifier_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_wire_reply_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_wire_reply_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_wire_request_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_wire_request_LDADD = common/libcommon.la
+fuzz-targets: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(fuzz_targets)
 check-fuzz:
 	$(srcdir)/%D%/fuzz/run
 check-system: all
 	$(srcdir)/%D%/system/run .
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
-.PHONY: check-valgrind check-fuzz check-system
+.PHONY: check-valgrind check-fuzz check-system fuzz-targets

@@ -29,7 +29,8 @@ static struct {
         char text[LOG_ROOM];
 } journal = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void keep(int priority, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void keep(int priority, const char *format,
+                                                       va_list arguments)
 {
         int n;
 

@@ -82,6 +82,7 @@ static const struct {
         {VIEW("pat_4fK9aQ7bX20123456789ABCDEF"), "pat_4fK9aQ..."},
         {VIEW("pat_4fK9aQ7bX2x.0123456789ABCDEF"), "pat_4fK9aQ..."},
         {VIEW("pat_4fK9aQ7bX2"), "pat_4fK9aQ7bX2"},
+        {VIEW("pat_4fK9aQ7bX2 and so on"), "pat_4fK9aQ7bX2 and so on"},
         {VIEW("pat_4fK9aQ"), "pat_4fK9aQ"},
         {VIEW("pat_me"), "pat_me"},
         {VIEW("ak_"), "ak_"},
@@ -125,6 +126,8 @@ static void test_every_size(void **state)
                         len = strlen(buf);
                         assert_true(len < size);
                         assert_true(name_is_utf8(view_of(buf)));
+                        /* The dots behind a whole key id would make it one. */
+                        assert_false(token_is_shaped(view_of(buf)) && !strchr(buf, '\\'));
                         if (whole < size) {
                                 assert_string_equal(buf, cases[i].safe);
                                 continue;
