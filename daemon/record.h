@@ -54,6 +54,7 @@ struct record_member {
         enum role role;
         int64_t created_at;
         uint8_t mac[RECORD_MAC_LEN];
+        int64_t made; /* the revision it was made in, the store's own to set */
 };
 
 /* Canonical limits: of each kind a sorted list of distinct texts, u16 count, then u16 length and
@@ -71,6 +72,7 @@ struct record_account {
         struct record_limits services; /* only its services are used; len 0: every service */
         int64_t created_at;
         uint8_t mac[RECORD_MAC_LEN];
+        int64_t made; /* as a member's */
 };
 
 struct record_guarded {
@@ -97,6 +99,7 @@ struct record_token {
         int64_t revoked_at;                     /* 0: not revoked */
         char end_reason[RECORD_REASON_MAX + 1]; /* why revoked_at or ends_at; "" for neither */
         int64_t successor;                      /* id of the token that replaced it; -1: none */
+        int64_t made;                           /* as a member's */
 };
 
 struct record_last_use {

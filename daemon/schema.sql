@@ -1,5 +1,7 @@
 -- The store, version 1. Constraints hold without the program: whoever writes it with another tool meets
--- them too. Times are seconds since the epoch; "never" and "not yet" are NULL; booleans are 0 and 1.
+-- them too. Times are seconds since the epoch; "never" and "not yet" are NULL; booleans are 0 and 1. `made`
+-- is the revision a row was made in: the order of lists, which the seconds of created_at leave open. No right
+-- comes from it, so no seal covers it.
 PRAGMA application_id = 0x6f726774; -- "orgt"
 PRAGMA user_version = 1;
 
@@ -47,10 +49,11 @@ CREATE TABLE member (
   role INTEGER NOT NULL CHECK (role IN (1, 2)),
   created_at INTEGER NOT NULL CHECK (created_at > 0),
   mac BLOB NOT NULL CHECK (length(mac) = 32),
+  made INTEGER NOT NULL CHECK (made > 0),
   PRIMARY KEY (org_id, user_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX member_by_org ON member (org_id, created_at, user_id);
-CREATE INDEX member_by_user ON member (user_id, created_at, org_id);
+CREATE INDEX member_by_org ON member (org_id, made, user_id);
+CREATE INDEX member_by_user ON member (user_id, made, org_id);
 
 -- role: the least one of a PAT's user, 0 for any. services NULL: every service.
 CREATE TABLE account (
@@ -60,9 +63,11 @@ CREATE TABLE account (
   services BLOB CHECK (length(services) BETWEEN 1 AND 3072),
   created_at INTEGER NOT NULL CHECK (created_at > 0),
   mac BLOB NOT NULL CHECK (length(mac) = 32),
+  made INTEGER NOT NULL CHECK (made > 0),
   PRIMARY KEY (name, org_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX account_by_org ON account (org_id, name);
+CREATE INDEX account_by_org ON account (org_id, made, name);
+CREATE INDEX account_by_age ON account (made, name, org_id);
 
 CREATE TABLE guarded (
   name TEXT PRIMARY KEY NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
@@ -99,15 +104,16 @@ CREATE TABLE token (
   revoked_at INTEGER CHECK (revoked_at > 0),
   end_reason TEXT CHECK (length(end_reason) BETWEEN 1 AND 31),
   successor INTEGER CHECK (successor BETWEEN 0 AND 839299365868340223 AND successor <> id),
+  made INTEGER NOT NULL CHECK (made > 0),
   CHECK ((kind = 1) = (org_id IS NOT NULL) AND (kind = 2) = (user_id IS NOT NULL)),
   CHECK ((revoked_at IS NULL) = (proof IS NOT NULL)),
   CHECK ((ends_at IS NULL) = (end_mac IS NULL)),
   CHECK ((end_reason IS NULL) = (revoked_at IS NULL AND ends_at IS NULL))
 ) STRICT;
--- The id stands behind each of these by itself: lists go on behind (created_at, id).
-CREATE INDEX token_by_org ON token (org_id, created_at) WHERE org_id IS NOT NULL;
-CREATE INDEX token_by_user ON token (user_id, created_at) WHERE user_id IS NOT NULL;
-CREATE INDEX token_by_age ON token (kind, created_at);
+-- The id stands behind each of these by itself: lists go on behind (made, id).
+CREATE INDEX token_by_org ON token (org_id, made) WHERE org_id IS NOT NULL;
+CREATE INDEX token_by_user ON token (user_id, made) WHERE user_id IS NOT NULL;
+CREATE INDEX token_by_age ON token (kind, made);
 
 -- Which rows each revision touched, by key and without contents: a copy fetches them as they are now.
 -- The key is the row's own: 12 (org, user, token), '3/17' (org/user), 'name/3', 'name', 'host'.
@@ -164,7 +170,7 @@ WHEN OLD.removed_at IS NOT NULL AND NEW.removed_at IS NOT OLD.removed_at
 BEGIN SELECT RAISE(ABORT, 'a removal is not undone'); END;
 CREATE TRIGGER token_kept BEFORE DELETE ON token
 BEGIN SELECT RAISE(ABORT, 'tokens keep their row'); END;
-CREATE TRIGGER token_claims BEFORE UPDATE OF id, kind, org_id, user_id, created_at, expires_at, limits, key_fingerprint ON token
+CREATE TRIGGER token_claims BEFORE UPDATE OF id, kind, org_id, user_id, created_at, expires_at, limits, key_fingerprint, made ON token
 BEGIN SELECT RAISE(ABORT, 'a token''s claims are fixed'); END;
 CREATE TRIGGER token_stays_revoked BEFORE UPDATE ON token WHEN OLD.revoked_at IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a revoked token is left as it is'); END;

@@ -88,14 +88,14 @@ typedef int (*store_grant_visitor)(void *context, const struct record_grant *gra
 
 /* Where a list goes on. Zeroed: at its start. */
 struct store_cursor {
-        int64_t at; /* created_at of the last row visited */
+        int64_t made; /* of the last row visited */
         int64_t id;
         char name[NAME_USER_MAX + 1];
         bool started;
 };
 
-/* Lists, oldest first (accounts: by name). Each visits at most max rows behind the cursor and moves
-   it. 0: that was the end; 1: there may be more. */
+/* Lists, in the order in which the rows were made (what is guarded: by name). Each visits at most
+   max rows behind the cursor and moves it. 0: that was the end; 1: there may be more. */
 int store_list_orgs(struct store_reader *r, struct store_cursor *cursor, unsigned max,
                     store_org_visitor visit, void *context);
 int store_list_users(struct store_reader *r, struct store_cursor *cursor, unsigned max,

@@ -12,9 +12,9 @@ static int64_t behind(const struct store_cursor *cursor, int64_t value)
         return cursor->started ? value : INT64_MIN;
 }
 
-static void move_to(struct store_cursor *cursor, int64_t at, int64_t id, const char *name)
+static void move_to(struct store_cursor *cursor, int64_t made, int64_t id, const char *name)
 {
-        cursor->at = at;
+        cursor->made = made;
         cursor->id = id;
         (void)view_copy(view_of(name), cursor->name, sizeof(cursor->name));
         cursor->started = true;
@@ -44,7 +44,7 @@ int store_list_orgs(struct store_reader *r, struct store_cursor *cursor, unsigne
                         e = visit(context, &org);
                 if (e != 0)
                         break;
-                move_to(cursor, org.created_at, org.id, org.name);
+                move_to(cursor, 0, org.id, org.name);
                 visited++;
         }
         return result_of(e, visited, max);
@@ -66,7 +66,7 @@ int store_list_users(struct store_reader *r, struct store_cursor *cursor, unsign
                         e = visit(context, &user);
                 if (e != 0)
                         break;
-                move_to(cursor, user.created_at, user.id, user.name);
+                move_to(cursor, 0, user.id, user.name);
                 visited++;
         }
         return result_of(e, visited, max);
@@ -82,7 +82,7 @@ static int list_members(struct store_reader *r, enum store_sql sql, int64_t key,
         int e;
 
         query_bind_number(&q, key);
-        query_bind_number(&q, behind(cursor, cursor->at));
+        query_bind_number(&q, behind(cursor, cursor->made));
         query_bind_number(&q, behind(cursor, cursor->id));
         query_bind_number(&q, max);
         while ((e = query_step(&q)) > 0) {
@@ -94,7 +94,7 @@ static int list_members(struct store_reader *r, enum store_sql sql, int64_t key,
                 if (e != 0)
                         break;
                 other = sql == SQL_LIST_MEMBERS ? member.user_id : member.org_id;
-                move_to(cursor, member.created_at, other, "");
+                move_to(cursor, member.made, other, "");
                 visited++;
         }
         return result_of(e, visited, max);
@@ -125,13 +125,12 @@ int store_list_accounts(struct store_reader *r, int64_t org_id, struct store_cur
 
         /* Bound without a copy, and the cursor moves. */
         (void)view_copy(name, start, sizeof(start));
-        if (org_id == 0) {
-                query_bind_text(&q, view_of(start));
-                query_bind_number(&q, behind(cursor, cursor->id));
-        } else {
+        if (org_id != 0)
                 query_bind_number(&q, org_id);
-                query_bind_text(&q, view_of(start));
-        }
+        query_bind_number(&q, behind(cursor, cursor->made));
+        query_bind_text(&q, view_of(start));
+        if (org_id == 0)
+                query_bind_number(&q, behind(cursor, cursor->id));
         query_bind_number(&q, max);
         while ((e = query_step(&q)) > 0) {
                 e = query_load_account(&q, &account);
@@ -139,7 +138,7 @@ int store_list_accounts(struct store_reader *r, int64_t org_id, struct store_cur
                         e = visit(context, &account);
                 if (e != 0)
                         break;
-                move_to(cursor, account.created_at, account.org_id, account.name);
+                move_to(cursor, account.made, account.org_id, account.name);
                 visited++;
         }
         return result_of(e, visited, max);
@@ -184,7 +183,7 @@ int store_list_guarded(struct store_reader *r, struct store_cursor *cursor, unsi
                         e = visit(context, &guarded);
                 if (e != 0)
                         break;
-                move_to(cursor, guarded.since, 0, guarded.name);
+                move_to(cursor, 0, 0, guarded.name);
                 visited++;
         }
         return result_of(e, visited, max);
@@ -203,7 +202,7 @@ int store_list_tokens(struct store_reader *r, enum token_kind kind, int64_t owne
         int e;
 
         query_bind_number(&q, owner == 0 ? (int64_t)kind : owner);
-        query_bind_number(&q, behind(cursor, cursor->at));
+        query_bind_number(&q, behind(cursor, cursor->made));
         query_bind_number(&q, behind(cursor, cursor->id));
         query_bind_number(&q, max);
         while ((e = query_step(&q)) > 0) {
@@ -212,7 +211,7 @@ int store_list_tokens(struct store_reader *r, enum token_kind kind, int64_t owne
                         e = visit(context, &token);
                 if (e != 0)
                         break;
-                move_to(cursor, token.created_at, token.id, "");
+                move_to(cursor, token.made, token.id, "");
                 visited++;
         }
         return result_of(e, visited, max);

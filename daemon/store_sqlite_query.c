@@ -9,21 +9,23 @@
         "id, name, created_at, deleted_at, suspended, max_life, max_unused, never_ok, "            \
         "end_sessions, mac"
 #define USER_COLUMNS    "id, name, uid, created_at, removed_at, suspended, mac"
-#define MEMBER_COLUMNS  "org_id, user_id, role, created_at, mac"
-#define ACCOUNT_COLUMNS "name, org_id, role, services, created_at, mac"
+#define MEMBER_COLUMNS  "org_id, user_id, role, created_at, mac, made"
+#define ACCOUNT_COLUMNS "name, org_id, role, services, created_at, mac, made"
 #define TOKEN_COLUMNS                                                                              \
         "id, kind, org_id, user_id, name, created_at, expires_at, limits, proof, mac,"             \
-        " key_fingerprint, ends_at, end_mac, revoked_at, end_reason, successor"
+        " key_fingerprint, ends_at, end_mac, revoked_at, end_reason, successor, made"
+/* What the transaction that is open will be, once it is committed. */
+#define THIS_REVISION "(SELECT revision + 1 FROM meta WHERE id = 1)"
 #define GRANT_COLUMNS "actor, real_uid, org_id, token_id, account, source, first_at, renewed_at"
 
-/* Behind (created_at, id) in two searches, since SQLite uses the id behind an index for equality
-   alone: a bulk import's tokens of one second would be read again for every page. It merges the two
-   in order. */
+/* Behind (made, id) in two searches, since SQLite uses the id behind an index for equality alone: a
+   bulk import's tokens of one revision would be read again for every page. It merges the two in
+   order. */
 #define TOKENS_BEHIND(owner)                                                                       \
-        "SELECT " TOKEN_COLUMNS " FROM token WHERE " owner " = ?1 AND created_at = ?2 AND id > ?3" \
+        "SELECT " TOKEN_COLUMNS " FROM token WHERE " owner " = ?1 AND made = ?2 AND id > ?3"       \
         " UNION ALL "                                                                              \
-        "SELECT " TOKEN_COLUMNS " FROM token WHERE " owner " = ?1 AND created_at > ?2"             \
-        " ORDER BY 6, 1 LIMIT ?4"
+        "SELECT " TOKEN_COLUMNS " FROM token WHERE " owner " = ?1 AND made > ?2"                   \
+        " ORDER BY 17, 1 LIMIT ?4"
 
 /* A token that has ended before its expiry counts as revoked, as its verdict says. */
 #define IS_ENDED   "(revoked_at IS NOT NULL OR ends_at <= ?1)"
@@ -66,15 +68,17 @@ static const char *const text[SQL_STATEMENTS] = {
         [SQL_LIST_USERS] = "SELECT " USER_COLUMNS
                            " FROM user WHERE id > ? AND removed_at IS NULL ORDER BY id LIMIT ?",
         [SQL_LIST_MEMBERS] = "SELECT " MEMBER_COLUMNS " FROM member WHERE org_id = ?"
-                             " AND (created_at, user_id) > (?, ?)"
-                             " ORDER BY created_at, user_id LIMIT ?",
+                             " AND (made, user_id) > (?, ?)"
+                             " ORDER BY made, user_id LIMIT ?",
         [SQL_LIST_MEMBERSHIPS] = "SELECT " MEMBER_COLUMNS " FROM member WHERE user_id = ?"
-                                 " AND (created_at, org_id) > (?, ?)"
-                                 " ORDER BY created_at, org_id LIMIT ?",
+                                 " AND (made, org_id) > (?, ?)"
+                                 " ORDER BY made, org_id LIMIT ?",
         [SQL_LIST_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account"
-                              " WHERE (name, org_id) > (?, ?) ORDER BY name, org_id LIMIT ?",
+                              " WHERE (made, name, org_id) > (?, ?, ?)"
+                              " ORDER BY made, name, org_id LIMIT ?",
         [SQL_LIST_ORG_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account"
-                                  " WHERE org_id = ? AND name > ? ORDER BY name LIMIT ?",
+                                  " WHERE org_id = ? AND (made, name) > (?, ?)"
+                                  " ORDER BY made, name LIMIT ?",
         [SQL_LIST_BINDINGS] =
                 "SELECT " ACCOUNT_COLUMNS " FROM account WHERE name = ? ORDER BY org_id",
         [SQL_LIST_GUARDED] =
@@ -128,14 +132,16 @@ static const char *const text[SQL_STATEMENTS] = {
                          " uid = excluded.uid, created_at = excluded.created_at,"
                          " removed_at = excluded.removed_at, suspended = excluded.suspended,"
                          " mac = excluded.mac",
-        [SQL_PUT_MEMBER] = "INSERT INTO member (" MEMBER_COLUMNS ") VALUES (?, ?, ?, ?, ?)"
-                           " ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role,"
-                           " created_at = excluded.created_at, mac = excluded.mac",
+        [SQL_PUT_MEMBER] =
+                "INSERT INTO member (" MEMBER_COLUMNS ") VALUES (?, ?, ?, ?, ?, " THIS_REVISION ")"
+                " ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role,"
+                " created_at = excluded.created_at, mac = excluded.mac",
         [SQL_DELETE_MEMBER] = "DELETE FROM member WHERE org_id = ? AND user_id = ?",
-        [SQL_PUT_ACCOUNT] = "INSERT INTO account (" ACCOUNT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?)"
+        [SQL_PUT_ACCOUNT] = "INSERT INTO account (" ACCOUNT_COLUMNS
+                            ") VALUES (?, ?, ?, ?, ?, ?, " THIS_REVISION ")"
                             " ON CONFLICT (name, org_id) DO UPDATE SET role = excluded.role,"
                             " services = excluded.services, created_at = excluded.created_at,"
-                            " mac = excluded.mac",
+                            " mac = excluded.mac, made = excluded.made",
         [SQL_DELETE_ACCOUNT] = "DELETE FROM account WHERE name = ? AND org_id = ?",
         [SQL_PUT_GUARDED] = "INSERT INTO guarded (name, since, mac) VALUES (?, ?, ?)"
                             " ON CONFLICT (name) DO UPDATE SET since = excluded.since,"
@@ -148,8 +154,9 @@ static const char *const text[SQL_STATEMENTS] = {
                 " max_unused = excluded.max_unused, never_ok = excluded.never_ok,"
                 " end_sessions = excluded.end_sessions, self_service = excluded.self_service,"
                 " mac = excluded.mac",
-        [SQL_INSERT_TOKEN] = "INSERT INTO token (" TOKEN_COLUMNS
-                             ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [SQL_INSERT_TOKEN] =
+                "INSERT INTO token (" TOKEN_COLUMNS
+                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " THIS_REVISION ")",
         [SQL_UPDATE_TOKEN] = "UPDATE token SET name = ?2, proof = ?3, mac = ?4, ends_at = ?5,"
                              " end_mac = ?6, revoked_at = ?7, end_reason = ?8, successor = ?9"
                              " WHERE id = ?1 RETURNING id",

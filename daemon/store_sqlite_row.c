@@ -43,6 +43,7 @@ int query_load_member(struct query *q, struct record_member *ret)
         ret->role = (enum role)query_number(q, ROLE_MEMBER, ROLE_ADMIN);
         ret->created_at = query_number(q, 1, INT64_MAX);
         load_mac(q, ret->mac);
+        ret->made = query_number(q, 1, INT64_MAX);
         return q->error;
 }
 
@@ -55,6 +56,7 @@ int query_load_account(struct query *q, struct record_account *ret)
         query_limits(q, &ret->services);
         ret->created_at = query_number(q, 1, INT64_MAX);
         load_mac(q, ret->mac);
+        ret->made = query_number(q, 1, INT64_MAX);
         return q->error;
 }
 
@@ -98,6 +100,7 @@ int query_load_token(struct query *q, struct record_token *ret)
         ret->revoked_at = query_optional(q, 1, INT64_MAX, 0);
         query_text(q, ret->end_reason, sizeof(ret->end_reason));
         ret->successor = query_optional(q, 0, TOKEN_ID_LIMIT - 1, -1);
+        ret->made = query_number(q, 1, INT64_MAX);
         if (q->error == 0 && has_end_mac != (ret->ends_at != EXPIRY_NEVER))
                 q->error = -EUCLEAN;
         return q->error;

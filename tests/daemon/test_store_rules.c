@@ -125,6 +125,9 @@ static const struct {
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE token SET org_id = 1"},
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE token SET created_at = 1"},
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE token SET limits = NULL"},
+        {SQLITE_CONSTRAINT_TRIGGER, "UPDATE token SET made = 1"},
+        {SQLITE_CONSTRAINT_CHECK, "UPDATE member SET made = 0"},
+        {SQLITE_CONSTRAINT_NOTNULL, "UPDATE account SET made = NULL"},
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE token SET key_fingerprint = 1"},
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE org SET deleted_at = NULL WHERE id = 2"},
         {SQLITE_CONSTRAINT_TRIGGER, "UPDATE user SET removed_at = NULL WHERE id = 2"},
@@ -143,25 +146,29 @@ static const struct {
         {SQLITE_CONSTRAINT_CHECK, "UPDATE token SET successor = -1 WHERE id = 1"},
         {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 839299365868340224, kind, org_id,"
                                   " user_id, name, 1, 2, NULL, proof, mac, 1, NULL, NULL, NULL,"
-                                  " NULL, NULL FROM token WHERE id = 1"},
-        {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT -1, kind, org_id, user_id, name, 1, 2,"
-                                  " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL FROM token"
-                                  " WHERE id = 1"},
-        {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 8, kind, org_id, user_id, name, 1, 0,"
-                                  " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL FROM token"
-                                  " WHERE id = 1"},
-        {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 8, kind, 1, user_id, name, 1, NULL,"
-                                  " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL FROM token"
-                                  " WHERE id = 1"},
-        {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 8, 1, org_id, user_id, name, 1, NULL,"
-                                  " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL FROM token"
-                                  " WHERE id = 1"},
+                                  " NULL, NULL, made FROM token WHERE id = 1"},
+        {SQLITE_CONSTRAINT_CHECK,
+         "INSERT INTO token SELECT -1, kind, org_id, user_id, name, 1, 2,"
+         " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL, made FROM token"
+         " WHERE id = 1"},
+        {SQLITE_CONSTRAINT_CHECK,
+         "INSERT INTO token SELECT 8, kind, org_id, user_id, name, 1, 0,"
+         " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL, made FROM token"
+         " WHERE id = 1"},
+        {SQLITE_CONSTRAINT_CHECK,
+         "INSERT INTO token SELECT 8, kind, 1, user_id, name, 1, NULL,"
+         " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL, made FROM token"
+         " WHERE id = 1"},
+        {SQLITE_CONSTRAINT_CHECK,
+         "INSERT INTO token SELECT 8, 1, org_id, user_id, name, 1, NULL,"
+         " NULL, proof, mac, 1, NULL, NULL, NULL, NULL, NULL, made FROM token"
+         " WHERE id = 1"},
         {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 8, 3, NULL, NULL, name, 1, NULL, NULL,"
-                                  " proof, mac, 1, NULL, NULL, NULL, NULL, NULL FROM token"
+                                  " proof, mac, 1, NULL, NULL, NULL, NULL, NULL, made FROM token"
                                   " WHERE id = 1"},
         {SQLITE_CONSTRAINT_CHECK, "INSERT INTO token SELECT 8, kind, org_id, user_id, name, 1,"
-                                  " NULL, X'', proof, mac, 1, NULL, NULL, NULL, NULL, NULL"
-                                  " FROM token WHERE id = 1"},
+                                  " NULL, X'', proof, mac, 1, NULL, NULL, NULL, NULL, NULL,"
+                                  " made FROM token WHERE id = 1"},
         {SQLITE_CONSTRAINT_DATATYPE, "UPDATE token SET mac = 'x' WHERE id = 1"},
         {SQLITE_CONSTRAINT_DATATYPE, "UPDATE org SET created_at = 'soon'"},
         {SQLITE_CONSTRAINT_NOTNULL, "UPDATE token SET mac = NULL WHERE id = 1"},
@@ -188,10 +195,10 @@ static const struct {
          "INSERT INTO host_policy VALUES (2, 0, 0, 1, 0, 1, zeroblob(32))"},
         {SQLITE_CONSTRAINT_CHECK,
          "INSERT INTO host_policy VALUES (1, 0, 0, 1, 0, 0, zeroblob(32))"},
-        {SQLITE_CONSTRAINT_FOREIGNKEY, "INSERT INTO member VALUES (9, 1, 1, 1, zeroblob(32))"},
-        {SQLITE_CONSTRAINT_FOREIGNKEY, "INSERT INTO member VALUES (1, 9, 1, 1, zeroblob(32))"},
+        {SQLITE_CONSTRAINT_FOREIGNKEY, "INSERT INTO member VALUES (9, 1, 1, 1, zeroblob(32), 1)"},
+        {SQLITE_CONSTRAINT_FOREIGNKEY, "INSERT INTO member VALUES (1, 9, 1, 1, zeroblob(32), 1)"},
         {SQLITE_CONSTRAINT_FOREIGNKEY,
-         "INSERT INTO account VALUES ('x', 9, 0, NULL, 1, zeroblob(32))"},
+         "INSERT INTO account VALUES ('x', 9, 0, NULL, 1, zeroblob(32), 1)"},
         {SQLITE_CONSTRAINT_UNIQUE, "UPDATE org SET name = 'third' WHERE id = 1"},
         {SQLITE_CONSTRAINT_UNIQUE, "UPDATE user SET name = 'carol' WHERE id = 1"},
 };
