@@ -1,2 +1,8 @@
 EXTRA_DIST += %D%/ELEVATION.md %D%/PROTOCOL.md
 dist_pkgdata_DATA = %D%/gitleaks.toml
+
+# Where an administrator finds the page of a program.
+recipesdir = $(docdir)/recipes
+dist_recipes_DATA = \
+  %D%/recipes/README.md \
+  %D%/recipes/su.md

@@ -13,18 +13,26 @@ of a fenced block:
     sh group                     root does this too; the program is first tried without it, and must refuse
     sh start                     this starts the program, or makes it read its files anew
     typed USER ACCOUNT           USER types what follows "$ ", answers the prompts below it up to the token, and
-                                 sees the lines below that. Rows put their own account for ACCOUNT.
+                                 sees the lines below that. Rows put their own account for ACCOUNT. A last line
+                                 "^C" is typed once the line above it is there.
+    seen                         who is refused sees these lines there
     log FILE | syslog            a refusal leaves these lines there
+    log orgtokend                and these are in the daemon's own log
     log forgot                   and these, in syslog, where "sh group" was forgotten
+    undisturbed USER             USER types what follows "$ ", types no password, and sees the lines below it:
+                                 the same with the daemon stopped. Of a program that takes no tokens, and needs
+                                 no table.
 
 "…" stands for anything. Other blocks are for reading only and have no mark, or "text". The preparation (who is
 in which organisation) is the page README.md beside it. <!-- sandbox: COMMAND --> is for the test alone.
 
 The table: | account | password typed | answer |, where an answer is "in" or "refused" with more words behind it;
 a word in back quotes behind "refused" is the verdict that must be in the log. In the rows pat_… is a token of
-alice, ak_… a key of acme; "its password" is the account's.
+alice, ak_… a key of acme; "its password" is the account's, tried before any token is, and "its password, after
+a token" after them.
 """
 import os
+import pwd
 import re
 import shlex
 import socket
@@ -36,8 +44,9 @@ import zlib
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DRIVE = os.path.join(TOP, "tests/support/ptydrive.py")
-MARKS = ("file", "lines", "sh", "typed", "log")
+MARKS = ("file", "lines", "sh", "typed", "seen", "log", "undisturbed")
 PASSWORDS = {"alice": "correct-horse", "bob": "battery-staple", "acme-deploy": "deploy-password"}
+BEFORE, AFTER = ("its password", "its password, mistyped"), ("its password, after a token",)
 TOKEN = re.compile(r"(?:pat|ak)_…(?:@[a-z]+)?|its password")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 WORK = "/run/orgtoken-recipe"
@@ -105,7 +114,7 @@ class Syslog(threading.Thread):
         return waits(lambda: re.search(pattern, self.text[start:]))
 
 
-def waits(condition, seconds=3.0):
+def waits(condition, seconds=10.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
@@ -215,7 +224,7 @@ class World:
             return self.pat[which] + suffix
         if kind == "ak_…":
             return self.key[which] + suffix
-        if words == "its password":
+        if words == "its password" or words in AFTER:
             return PASSWORDS[account]
         if words == "its password, mistyped":
             return PASSWORDS[account] + "x"
@@ -239,6 +248,8 @@ class Typed:
             raise Bad("a typed block in which no token is typed: " + self.command)
         self.prompts = block.lines[1:at + 1]
         after = block.lines[at + 1:]
+        self.interrupted = after[-1:] == ["^C"]
+        after = after[:-1] if self.interrupted else after
         self.session = [line[2:] for line in after if line.startswith("$ ")]
         self.shown = [line for line in after if not line.startswith("$ ")]
         if not self.shown:
@@ -256,18 +267,21 @@ class Typed:
             steps += ["-a", wild(self.put(prompt, account, secret)) + ": ?", self.put(answer, account, secret)]
         for line in self.session:
             steps += ["-a", r"[$#] $", line]
+        if self.interrupted:
+            steps += ["-a", wild(self.put(self.shown[-1], account, secret)), "\x03"]
         command = [DRIVE, "-t", "25", *steps, "--", *as_user(self.user), "sh", "-c",
                    self.put(self.command, account, secret)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         text = done.stdout + done.stderr
-        if done.returncode in (124, 126, 127) or "Traceback" in done.stderr or "[never shown: " in text:
-            return None, "it did not run to its end as described, status %d:\n%s" % (done.returncode, text)
         lines = [line.strip() for line in text.splitlines()]
         want = [wild(self.put(line, account, secret).strip()) for line in self.shown]
-        found = [any(re.fullmatch(one, line) for line in lines) for one in want]
-        if all(found):
-            return True, text
-        return False, text
+        found = all(any(re.fullmatch(one, line) for line in lines) for one in want)
+        # Who is refused never sees what comes behind the token.
+        beyond = 0 if found else len(self.session) + self.interrupted
+        if (done.returncode in (124, 126, 127) or "Traceback" in done.stderr
+                or text.count("[never shown: ") > beyond):
+            return None, "it did not run to its end as described, status %d:\n%s" % (done.returncode, text)
+        return found, text
 
 
 def wild(text):
@@ -284,6 +298,8 @@ class Run:
         self.blocks, self.rows = parse(path)
         self.preparation = parse(os.path.join(os.path.dirname(path), "README.md"))[0]
         self.typed = [Typed(block) for block in self.blocks if block.kind == "typed"]
+        self.undisturbed = [block for block in self.blocks if block.kind == "undisturbed"]
+        self.seen = [line for block in self.blocks if block.kind == "seen" for line in block.lines]
         self.syslog, self.daemon, self.world = None, Daemon(), None
 
     def ok(self, good, words, more=""):
@@ -296,14 +312,18 @@ class Run:
         sys.stdout.flush()
 
     def check_page(self):
+        if self.undisturbed:
+            return
         answers = [row[2].split()[0].rstrip(",:") for row in self.rows]
-        kinds = {block.kind for block in self.blocks}
-        for kind in ("file", "lines"):
-            kinds.discard(kind)
-        if not {"typed", "log"} <= kinds:
+        if not {"typed", "log"} <= {block.kind for block in self.blocks}:
             raise Bad("it has to say what is typed and what a refusal looks like in the log")
         if not {"in", "refused"} <= set(answers) or set(answers) - {"in", "refused"}:
             raise Bad("its table has to say who is in and who is refused")
+        for what, pattern in (("names no organisation", r"pat_…"), ("names one", r"pat_…@acme"),
+                              ("names a wrong one", r"pat_…@globex"), ("is a key", r"ak_…"),
+                              ("is a password", r"its password"), ("is a wrong password", r"its password, mistyped")):
+            if not any(re.fullmatch(pattern, words) for _, words, _ in self.rows):
+                raise Bad("its table has no row in which what is typed " + what)
 
     def prepare(self):
         private_dev()
@@ -342,8 +362,13 @@ class Run:
         start = len(self.syslog.text)
         opened, shown = typed.run(account, secret)
         good = opened is want
-        if good and verdict and not self.syslog.waits_for(r"token rejected: %s;" % verdict, start):
-            good, shown = False, shown + "\nno 'token rejected: %s' in syslog" % verdict
+        if good and verdict:
+            if not self.syslog.waits_for(r"token rejected: %s;" % verdict, start):
+                good, shown = False, shown + "\nno 'token rejected: %s' in syslog" % verdict
+            lines = [line.strip() for line in shown.splitlines()]
+            for want_line in self.seen:
+                if not any(re.fullmatch(wild(want_line), line) for line in lines):
+                    good, shown = False, shown + "\nnot seen: " + want_line
         self.ok(good, words, shown + "\n-- syslog:\n" + self.syslog.text[start:])
         return start
 
@@ -367,7 +392,9 @@ class Run:
         self.group_and_start()
 
     def run_table(self):
-        for account, words, answer in self.rows:
+        # Whoever has just typed a token has a grant, and what a password then opens is another question.
+        for account, words, answer in sorted(self.rows, key=lambda row: 0 if row[1] in BEFORE else
+                                             2 if row[1] in AFTER else 1):
             verdict = re.match(r"refused,? `([a-z-]+)`", answer)
             self.attempt(self.typed[0], account, self.world.secret(words, account), answer.startswith("in"),
                          "%s with %s is %s" % (account, words, answer.replace("`", "")), verdict and verdict.group(1))
@@ -415,7 +442,7 @@ class Run:
                 self.ok(bool(self.syslog.waits_for("no answer from /run/orgtoken/verify.sock", start)),
                         "and syslog says that nobody answered", self.syslog.text[start:])
         for account, words, answer in self.rows:
-            if words.startswith("its password"):
+            if words in BEFORE:
                 self.attempt(self.typed[0], account, self.world.secret(words, account),
                              answer.startswith("in") and "daemon" not in answer,
                              "%s of %s, with the daemon stopped: as before" % (words, account))
@@ -423,20 +450,38 @@ class Run:
         account, words = self.first_in("pat_") or self.first_in("ak_")
         self.attempt(self.typed[0], account, self.world.secret(words, account), True, "and in again when it is back")
 
+    def run_undisturbed(self, when):
+        for block in self.undisturbed:
+            command = block.lines[0].removeprefix("$ ")
+            done = subprocess.run([*as_user(block.rest), "sh", "-c", command], stdin=subprocess.DEVNULL, timeout=100,
+                                  capture_output=True, text=True, check=False)
+            lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+            missing = [line for line in block.lines[1:] if not any(re.fullmatch(wild(line), one) for one in lines)]
+            self.ok(not missing and len(block.lines) > 1, "%s%s" % (command, when),
+                    "\n".join(lines + ["-- syslog:", self.syslog.text]))
+
+    def log_text(self, name):
+        if name == "syslog":
+            return self.syslog.text
+        with open(WORK + "/daemon.log" if name == "orgtokend" else name, encoding="utf8", errors="replace") as log:
+            return log.read()
+
     def check_logs(self):
         for block in self.blocks:
             if block.kind != "log" or block.rest == "forgot":
                 continue
             for line in block.lines:
-                def found(line=line, name=block.rest):
-                    if name == "syslog":
-                        text = self.syslog.text
-                    else:
-                        with open(name, encoding="utf8", errors="replace") as log:
-                            text = log.read()
-                    return re.search("(?m)^%s$" % wild(line), text)
-                self.ok(bool(waits(found)), "%s has: %s" % (block.rest, line),
-                        self.syslog.text if block.rest == "syslog" else shell("tail -n 25 '%s'" % block.rest, False))
+                found = waits(lambda name=block.rest, line=line: re.search("(?m)^%s$" % wild(line), self.log_text(name)))
+                self.ok(bool(found), "%s has: %s" % (block.rest, line), self.log_text(block.rest))
+
+    def check_claims(self):
+        """Who asked is the kernel's word, and stands beside what they claimed."""
+        with open("/etc/group", encoding="utf8") as groups:
+            members = [line.strip().split(":")[3] for line in groups if line.startswith("orgtoken-verify:")][0].split(",")
+        uids = {str(pwd.getpwnam(name).pw_uid) for name in members}
+        asked = re.findall(r"\[verdict=allow verb=verify .*caller_uid=(\d+)", self.log_text("orgtokend"))
+        self.ok(bool(asked) and set(asked) <= uids, "each record of an allow names uid %s as who asked" % "/".join(uids),
+                "they name: " + " ".join(sorted(set(asked))) + "\n" + self.log_text("orgtokend"))
 
     def check_secrets(self):
         """No secret in any log."""
@@ -456,11 +501,18 @@ class Run:
         self.apply(not has_group)
         if has_group:
             self.forgot()
-        self.run_table()
-        self.run_others()
-        self.run_refusals()
-        self.run_daemon_stopped()
+        if self.undisturbed:
+            self.run_undisturbed("")
+            self.daemon.stop()
+            self.run_undisturbed(", with the daemon stopped")
+        else:
+            self.run_table()
+            self.run_others()
+            self.run_refusals()
+            self.run_daemon_stopped()
         self.check_logs()
+        if has_group:
+            self.check_claims()
         self.check_secrets()
 
 

@@ -18,6 +18,12 @@ printf '%s\n' $pages | xargs -P $jobs -I PAGE sh -c \
         '"$top_srcdir/scripts/sandbox" timeout 200 "$top_srcdir/tests/support/recipe.py" \
         "$top_srcdir/doc/recipes/PAGE.md" >"$results/PAGE" 2>&1 || echo "# status $?" >>"$results/PAGE"'
 
+# The index and the installed pages are the pages that there are.
+there=$(cd "$top_srcdir/doc/recipes" && printf '%s\n' *.md)
+is "$(sed -n 's/^| \[.*\](\(.*\.md\)).*/\1/p' "$top_srcdir/doc/recipes/README.md" | sort)" \
+        "$(printf '%s\n' "$there" | grep -vx README.md | sort)" "the index lists every page, and no other"
+is "$(ls /usr/share/doc/orgtoken/recipes)" "$there" "every page is installed"
+
 # One numbering for all.
 for page in $pages; do
         grep -q '^1\.\.[1-9]' "$results/$page" 2>/dev/null
