@@ -79,6 +79,21 @@ static void put_times(struct buffer *b, const struct wire_message *m, int64_t no
         buffer_wipe(&text);
 }
 
+/* What would have to be different; a token that is allowed needs nothing. */
+static void put_advice(struct call *call, const struct wire_message *m)
+{
+        struct buffer *b = &call->out.to, safe = {0};
+        struct view advice = wire_text(m, WIRE_F_MESSAGE);
+
+        if (view_is_empty(advice))
+                return;
+        buffer_puts(b, "what it takes\n    ");
+        text_put_safe(&safe, advice);
+        text_put_wrapped(b, buffer_view(&safe), 4, call->out.width > 24 ? call->out.width - 4 : 0);
+        buffer_puts(b, "\n");
+        buffer_wipe(&safe);
+}
+
 /* The steps as the daemon took them, each numbered and broken at the width of the terminal. */
 static void put_steps(struct call *call, const struct wire_message *m)
 {
@@ -104,11 +119,13 @@ static void put_text(struct call *call, const struct wire_message *m, const char
 
         table_put_styled(b, call->out.colour, allow ? STYLE_GOOD : STYLE_BAD, view_of(verdict));
         buffer_puts(b, "\n");
+        put_line(b, "rule", wire_text(m, WIRE_F_REASON));
         put_line(b, "key id", wire_text(m, WIRE_F_KEY_ID));
         put_line(b, "user", wire_text(m, WIRE_F_USER));
         put_org(b, m);
         put_times(b, m, call->now);
         put_steps(call, m);
+        put_advice(call, m);
 }
 
 static void put_json(struct call *call, const struct wire_message *m, const char *verdict)
@@ -117,6 +134,7 @@ static void put_json(struct call *call, const struct wire_message *m, const char
 
         json_begin_object(&j, NULL);
         json_text(&j, "verdict", view_of(verdict));
+        json_text(&j, "rule", wire_text(m, WIRE_F_REASON));
         json_text(&j, "org", wire_text(m, WIRE_F_ORG));
         json_text(&j, "org_named_by", wire_text(m, WIRE_F_ORG_NAMED_BY));
         json_text(&j, "key_id", wire_text(m, WIRE_F_KEY_ID));
@@ -125,6 +143,7 @@ static void put_json(struct call *call, const struct wire_message *m, const char
         json_time(&j, "ended_at", wire_number(m, WIRE_F_ENDED_AT, EXPIRY_NEVER));
         json_text(&j, "ended_reason", wire_text(m, WIRE_F_ENDED_REASON));
         cmd_put_json_list(&j, "explanation", m, WIRE_F_EXPLANATION);
+        json_text(&j, "advice", wire_text(m, WIRE_F_MESSAGE));
         json_end_object(&j);
 }
 
@@ -166,6 +185,9 @@ static int answer_locally(struct call *call, struct view text, bool shaped)
         wire_init(&m, WIRE_DONE, WIRE_V_CHECK, nonce);
         if (shaped) {
                 wire_put_number(&m, WIRE_F_VERDICT, VERDICT_MALFORMED);
+                wire_put_text(&m, WIRE_F_REASON, VIEW("malformed"));
+                wire_put_text(&m, WIRE_F_MESSAGE,
+                              VIEW("the whole token, as it was shown when it was made"));
                 (void)wire_put_list(&m, WIRE_F_EXPLANATION, view_of(why_malformed(text)));
         } else {
                 (void)wire_put_list(&m, WIRE_F_EXPLANATION,

@@ -220,6 +220,14 @@ int session_list(struct call *call, session_row row, void *context)
         return status == STATUS_DONE ? session_rows(&s, row, context) : status;
 }
 
+/* It hung up before the acknowledgement was on its way: what it never got it never took. */
+static int not_waited_for(struct session *s)
+{
+        return error_set(&s->call->error, STATUS_REFUSED, "not-delivered",
+                         "the token was not acknowledged in time: the daemon waits no longer "
+                         "and has revoked it");
+}
+
 /* On the same connection, as a request of its own with its own nonce. */
 int session_acknowledge(struct session *s, bool accepted)
 {
@@ -231,6 +239,8 @@ int session_acknowledge(struct session *s, bool accepted)
                 wire_put_number(&s->request, WIRE_F_ACCEPTED, accepted);
                 client_set_timeout(&s->client, SESSION_TIMEOUT_MS);
                 r = client_send(&s->client, &s->request);
+                if (r == -EPIPE || r == -ECONNRESET)
+                        return not_waited_for(s);
         }
         if (r == 0)
                 r = receive(s);

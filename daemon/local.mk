@@ -82,6 +82,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/verifier.h \
   %D%/verify.c \
   %D%/verify.h \
+  %D%/verify_advice.c \
   %D%/verify_state.c \
   %D%/worker.c \
   %D%/worker.h

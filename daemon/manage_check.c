@@ -98,6 +98,8 @@ static int answer_check(struct manage_op *op, const struct verify_trace *trace,
         manage_answer(op, WIRE_DONE, &m);
         wire_put_number(&m, WIRE_F_VERDICT, out->verdict);
         put_explanation(&m, trace);
+        manage_put(&m, WIRE_F_REASON, out->reason);
+        manage_put(&m, WIRE_F_MESSAGE, verify_advice(out->reason));
         manage_put(&m, WIRE_F_ORG, out->org);
         manage_put(&m, WIRE_F_ORG_NAMED_BY, out->org_named_by);
         manage_put(&m, WIRE_F_KEY_ID, out->key_id);

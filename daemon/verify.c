@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/logsafe.h"
@@ -85,6 +86,23 @@ static void set_ended(struct decision *d, int64_t at, const char *reason)
         (void)snprintf(d->out.ended_reason, sizeof(d->out.ended_reason), "%s", reason);
 }
 
+/* Which token took its place. Only where somebody asks why: it costs look-ups of its own. */
+static int explain_successor(struct decision *d)
+{
+        char key_id[TOKEN_KEY_ID_SIZE];
+        unsigned shown;
+        int r;
+
+        if (!d->trace || d->token.successor < 0)
+                return 0;
+        r = store_key_id_length(d->s->reader, d->token.successor, &shown);
+        if (r < 0)
+                return r;
+        token_key_id(d->token.kind, d->token.successor, shown, key_id);
+        explain(d, "its successor is %s", key_id);
+        return 0;
+}
+
 /* `revoked`: for good, or rotated out with its overlap over. That it was revoked is the mac's word;
    when and why are the row's own, told and not relied on. */
 static int step_ended(struct decision *d)
@@ -95,14 +113,16 @@ static int step_ended(struct decision *d)
         if (d->revoked) {
                 set_ended(d, t->revoked_at, t->end_reason);
                 expiry_format(t->revoked_at, when);
-                return refuse(d, VERDICT_REVOKED, "revoked", "it was revoked at %s (%s)", when,
-                              SAFE(view_of(t->end_reason)));
+                refuse(d, VERDICT_REVOKED, "revoked", "it was revoked at %s (%s)", when,
+                       SAFE(view_of(t->end_reason)));
+                return explain_successor(d);
         }
         if (expiry_is_past(t->ends_at, d->now)) {
                 set_ended(d, t->ends_at, t->end_reason);
                 expiry_format(t->ends_at, when);
-                return refuse(d, VERDICT_REVOKED, "rotated",
-                              "another token took its place and it ended at %s", when);
+                refuse(d, VERDICT_REVOKED, "rotated",
+                       "another token took its place and it ended at %s", when);
+                return explain_successor(d);
         }
         return 0;
 }
@@ -124,12 +144,24 @@ static int step_owner(struct decision *d)
         return 0;
 }
 
+/* Whose policy it was that ended it, for the sentence; "" where it was the token's own expiry. */
+static void policy_words(const struct decision *d, char *buf, size_t size)
+{
+        bool host = strncmp(d->end.reason, "host-", strlen("host-")) == 0;
+        bool org = strncmp(d->end.reason, "org-", strlen("org-")) == 0;
+
+        buf[0] = '\0';
+        if (host || org)
+                (void)snprintf(buf, size, "by the policy of %s ",
+                               host ? "this host" : d->key_org.name);
+}
+
 /* `expired`: its own expiry, the host's policy, and for a key its org's. A PAT is not any org's to
    end, so what an org's policy says of it comes last, as a limit (step_org_policy). */
 static int step_expired(struct decision *d)
 {
         const struct record_org *org = is_key(d) && d->has_owner ? &d->key_org : NULL;
-        char when[EXPIRY_TEXT_SIZE];
+        char when[EXPIRY_TEXT_SIZE], policy[NAME_ORG_MAX + 32];
         int r = resolve_last_sign(d->s, &d->token, d->in->noted_use, &d->last_sign);
 
         if (r < 0)
@@ -141,8 +173,9 @@ static int step_expired(struct decision *d)
         expiry_format(d->end.at, when);
         if (expiry_is_past(d->end.at, d->now)) {
                 set_ended(d, d->end.at, d->end.reason);
-                return refuse(d, VERDICT_EXPIRED, d->end.reason, "it ended at %s (%s)", when,
-                              d->end.reason);
+                policy_words(d, policy, sizeof(policy));
+                return refuse(d, VERDICT_EXPIRED, d->end.reason, "%sit ended at %s (%s)", policy,
+                              when, d->end.reason);
         }
         explain(d, "it is live; its end: %s", when);
         return 0;
@@ -154,6 +187,32 @@ static int found_org(struct decision *d, const char *named_by)
         (void)snprintf(d->out.org, sizeof(d->out.org), "%s", d->org.name);
         (void)snprintf(d->out.org_named_by, sizeof(d->out.org_named_by), "%s", named_by);
         explain(d, "the organisation is %s, named by: %s", d->org.name, named_by);
+        return 0;
+}
+
+/* Everything that names an org, and which: a conflict is seen only where all of them are told. */
+static int explain_sources(struct decision *d)
+{
+        const struct verify_input *in = d->in;
+        struct record_org bound = {.name = ""};
+        int r = 0;
+
+        if (!d->trace)
+                return 0;
+        if (d->bindings.org_id != 0)
+                r = sealed_find_org(d->s, d->bindings.org_id, &bound);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (is_key(d))
+                explain(d, "the key is of %s", d->key_org.name);
+        if (!view_is_empty(d->suffix))
+                explain(d, "the suffix of the token names %s", SAFE(d->suffix));
+        if (!view_is_empty(in->org_option))
+                explain(d, "the stack names %s", SAFE(in->org_option));
+        if (bound.name[0])
+                explain(d, "the account is bound to %s", bound.name);
+        if (!view_is_empty(in->org_answer))
+                explain(d, "the prompt was answered with %s", SAFE(in->org_answer));
         return 0;
 }
 
@@ -184,11 +243,12 @@ static int step_org(struct decision *d)
                 return refuse(d, VERDICT_ORG_REQUIRED, "no-org-named",
                               "no organisation is named, and a personal token needs one");
         if (result == RESOLVE_CONFLICT)
-                return refuse(d, VERDICT_ORG_MISMATCH, "org-conflict",
-                              "different organisations are named (suffix %s, option %s, prompt %s)",
-                              SAFE(d->suffix), SAFE(in->org_option), SAFE(in->org_answer));
-        return refuse(d, VERDICT_ORG_MISMATCH, "no-such-org",
-                      "the organisation named does not exist");
+                refuse(d, VERDICT_ORG_MISMATCH, "org-conflict",
+                       "different organisations are named");
+        else
+                refuse(d, VERDICT_ORG_MISMATCH, "no-such-org",
+                       "the organisation named does not exist");
+        return explain_sources(d);
 }
 
 /* Is the account the user's own? A guarded one is nobody's: management refuses to make such a pair,

@@ -62,3 +62,7 @@ int verify_again(const struct sealed *s, int64_t token_id, const struct verify_i
 /* The state and effective end of a token for lists, host policy and last use considered. */
 int verify_token_state(const struct sealed *s, const struct record_token *token, int64_t now,
                        enum wire_state *ret_state, int64_t *ret_end, const char **ret_reason);
+
+/* What would have to be different for a rule not to refuse, for people: reason is that of an
+   output. "" for a decision that refused nothing. Static storage. */
+const char *verify_advice(const char *reason);

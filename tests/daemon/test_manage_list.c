@@ -404,8 +404,12 @@ static void test_check_pat(void **state)
         assert_int_equal(acknowledge(f, true, true), WIRE_DONE);
         ask_check(f, text);
         assert_int_equal(verdict(f, PERSON_ALICE), VERDICT_ORG_REQUIRED);
+        assert_string_equal(text_of(answer(f), WIRE_F_REASON), "no-org-named");
+        assert_non_null(strstr(text_of(answer(f), WIRE_F_MESSAGE), "@ORG"));
         set_text(f, WIRE_F_ORG, "acme");
         assert_int_equal(verdict(f, PERSON_ALICE), VERDICT_ALLOW);
+        assert_false(wire_has(answer(f), WIRE_F_REASON));
+        assert_false(wire_has(answer(f), WIRE_F_MESSAGE));
         assert_true(wire_has(answer(f), WIRE_F_EXPLANATION));
         assert_string_equal(text_of(answer(f), WIRE_F_USER), "alice");
         assert_string_equal(text_of(answer(f), WIRE_F_ORG), "acme");

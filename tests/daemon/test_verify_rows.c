@@ -360,12 +360,61 @@ static void test_trace_of_ends(void **state)
                          "(org-max-life)");
         p.max_life = EXPIRY_DAY;
         world_host_policy(s->w, p);
-        expect_last_step(s, &in, NOW, 3, "it ended at 2027-01-15T08:00:00Z (host-max-life)");
+        expect_last_step(
+                s, &in, NOW, 3,
+                "by the policy of this host it ended at 2027-01-15T08:00:00Z (host-max-life)");
         world_rotate(s->w, s->pat.id, NOW);
+        memory_store_token(s->w->reader, s->pat.id)->successor = -1;
         expect_last_step(s, &in, NOW, 2,
                          "another token took its place and it ended at 2027-01-15T08:00:00Z");
         world_revoke(s->w, s->pat.id, "org-deleted");
         expect_last_step(s, &in, NOW, 2, "it was revoked at 2027-01-15T07:59:55Z (org-deleted)");
+}
+
+/* A conflict is explained by everything that names an org, and by whom. */
+static void test_trace_of_sources(void **state)
+{
+        struct scene *s = *state;
+        struct verify_input in = elevation(s), key = by_key(s);
+        struct verify_trace trace = {.count = 0};
+        struct verify_output out;
+
+        in.org_option = VIEW("globex");
+        in.org_answer = VIEW("initech");
+        assert_int_equal(verify_token(&s->w->sealed, &in, NOW, &trace, &out), 0);
+        assert_string_equal(out.reason, "org-conflict");
+        assert_int_equal(trace.count, 8);
+        assert_string_equal(trace.step[3], "different organisations are named");
+        assert_string_equal(trace.step[4], "the suffix of the token names acme");
+        assert_string_equal(trace.step[5], "the stack names globex");
+        assert_string_equal(trace.step[6], "the account is bound to acme");
+        assert_string_equal(trace.step[7], "the prompt was answered with initech");
+        key.org_option = VIEW("globex");
+        trace.count = 0;
+        assert_int_equal(verify_token(&s->w->sealed, &key, NOW, &trace, &out), 0);
+        assert_string_equal(trace.step[3], "the key is of acme");
+        in = own(s);
+        in.token = world_type(&s->pat, "@nope");
+        expect_last_step(s, &in, NOW, 5, "the suffix of the token names nope");
+}
+
+static void test_trace_of_successor(void **state)
+{
+        struct scene *s = *state;
+        struct verify_input in = own(s);
+        struct verify_trace trace = {.count = 0};
+        struct verify_output out;
+
+        world_rotate(s->w, s->pat.id, NOW);
+        memory_store_token(s->w->reader, s->pat.id)->successor = s->key.id;
+        assert_int_equal(verify_token(&s->w->sealed, &in, NOW, &trace, &out), 0);
+        assert_int_equal(trace.count, 3);
+        assert_memory_equal(trace.step[2], "its successor is pat_", 21);
+        world_revoke(s->w, s->pat.id, "rotated");
+        trace.count = 0;
+        assert_int_equal(verify_token(&s->w->sealed, &in, NOW, &trace, &out), 0);
+        assert_string_equal(out.reason, "revoked");
+        assert_memory_equal(trace.step[2], "its successor is pat_", 21);
 }
 
 int main(void)
@@ -383,6 +432,8 @@ int main(void)
                 CASE(test_again),
                 CASE(test_trace),
                 CASE(test_trace_of_ends),
+                CASE(test_trace_of_sources),
+                CASE(test_trace_of_successor),
         };
 
         return cmocka_run_group_tests_name("verify rows", tests, NULL, NULL);

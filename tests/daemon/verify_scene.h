@@ -90,6 +90,8 @@ static _unused_ struct verify_output decide_at(const struct scene *s, const stru
 
         memset(&out, 0x5a, sizeof(out));
         assert_int_equal(verify_token(&s->w->sealed, in, now, NULL, &out), 0);
+        /* Whatever refuses can be told what it would take. */
+        assert_int_equal(verify_advice(out.reason)[0] != '\0', out.verdict != VERDICT_ALLOW);
         return out;
 }
 

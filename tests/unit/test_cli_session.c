@@ -76,6 +76,25 @@ static int ask(enum fake_behaviour behaviour, unsigned *ret_connections)
         return status;
 }
 
+/* A daemon that hung up before the acknowledgement was sent has not kept the token. */
+static void test_acknowledgement(void **state)
+{
+        const struct fake_script script = {.steps = {{.behaviour = FAKE_DONE}}};
+        struct fake_daemon *daemon = fake_daemon_start(path, &script);
+        struct session s = SESSION_INIT;
+
+        (void)state;
+        start_write();
+        assert_int_equal(session_begin_with_args(&s, &call), STATUS_DONE);
+        assert_int_equal(session_ask(&s), STATUS_DONE);
+        daemon = fake_daemon_stop(daemon);
+        assert_null(daemon);
+        assert_int_equal(session_acknowledge(&s, true), STATUS_REFUSED);
+        session_end(&s);
+        assert_string_equal(call.error.reason, "not-delivered");
+        assert_non_null(strstr(call.error.message, "revoked"));
+}
+
 static void test_statuses(void **state)
 {
         static const struct {
@@ -244,6 +263,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_statuses),
+                cmocka_unit_test(test_acknowledgement),
                 cmocka_unit_test(test_refusal_is_passed_on),
                 cmocka_unit_test(test_only_reads_are_repeated),
                 cmocka_unit_test(test_nobody_there),
