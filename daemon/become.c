@@ -94,6 +94,23 @@ static int give_directory(const char *state_dir, const struct passwd *user)
         return fchown(dirfd(d), user->pw_uid, user->pw_gid) < 0 ? -errno : 0;
 }
 
+/* A directory that was made with the usual umask is closed to its readers. Only where it holds
+   nothing but ours, so that no other directory named by mistake is changed, and not where others
+   can write: what is in it may be theirs then, and hostkey_lock_directory() refuses it. */
+static int close_to_readers(const char *state_dir)
+{
+        _cleanup_(close_dirp) DIR *d = opendir(state_dir);
+        struct stat st;
+
+        if (!d || fstat(dirfd(d), &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid() || (st.st_mode & 077) == 0 || (st.st_mode & 022) != 0)
+                return 0;
+        if (visit_files(d, NULL) < 0)
+                return 0;
+        return fchmod(dirfd(d), 0700) < 0 ? -errno : 0;
+}
+
 static int drop_root(const struct passwd *user)
 {
         if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
@@ -103,16 +120,12 @@ static int drop_root(const struct passwd *user)
         return setuid(0) == 0 || geteuid() != user->pw_uid ? -EPERM : 0;
 }
 
-int become_user(const char *user, const char *state_dir, char *error, size_t size)
+/* From root to the user, with the state directory. */
+static int leave_root(const char *user, const char *state_dir, char *error, size_t size)
 {
-        const struct passwd *pw;
-        int r = listen_make_directory(state_dir, 0700);
+        const struct passwd *pw = getpwnam(user);
+        int r;
 
-        if (r < 0)
-                return fail_errno(error, size, r, state_dir, "the state directory cannot be made");
-        if (geteuid() != 0)
-                return 0;
-        pw = getpwnam(user);
         if (!pw)
                 return fail(error, size, -ESRCH, user,
                             "there is no such user: see systemd-sysusers(8)");
@@ -129,6 +142,25 @@ int become_user(const char *user, const char *state_dir, char *error, size_t siz
         if (r < 0)
                 return fail_errno(error, size, r, user, "cannot become this user");
         return 0;
+}
+
+int become_user(const char *user, const char *state_dir, char *error, size_t size)
+{
+        int r = listen_make_directory(state_dir, 0700);
+
+        if (r < 0)
+                return fail_errno(error, size, r, state_dir, "the state directory cannot be made");
+        if (geteuid() == 0)
+                r = leave_root(user, state_dir, error, size);
+        if (r < 0)
+                return r;
+        r = close_to_readers(state_dir);
+        if (r == -EACCES)
+                return fail(error, size, r, state_dir,
+                            "the daemon's user cannot get there: look at the owner and mode of "
+                            "this directory and of those above it");
+        return r < 0 ? fail_errno(error, size, r, state_dir, "the state directory cannot be used")
+                     : 0;
 }
 
 /* A leak check needs to look at its own process. */

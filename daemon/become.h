@@ -10,8 +10,9 @@
 /* Makes the state directory where it is missing (0700). As root also gives it to the user, with the
    key and store of an interrupted or foreign start in it, but only as long as it holds nothing
    else: whoever names /root by mistake loses nothing. Then becomes the user, groups and all. As
-   anybody else it stays who it is. 0, or a negative errno and a sentence in error: -ESRCH no such
-   user; -EPERM the user is root. */
+   anybody else it stays who it is. Closes the directory to others that can only read it, under the
+   same condition. 0, or a negative errno and a sentence in error: -ESRCH no such
+   user; -EPERM the user is root; -EACCES the user does not get there. */
 int become_user(const char *user, const char *state_dir, char *error, size_t size);
 
 /* No new privileges, no core dumps, no ptrace by our own uid, files for nobody else. 0 or negative

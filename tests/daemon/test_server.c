@@ -114,6 +114,27 @@ static void test_state_of_others(void **state)
         assert_int_equal(access(f->verify, F_OK), -1);
 }
 
+/* As mkdir(1) makes one, with the usual umask. */
+static void test_state_is_readable(void **state)
+{
+        struct daemon_fixture *f = *state;
+        char path[256];
+        int fd;
+
+        assert_int_equal(mkdir(f->state, 0700), 0);
+        assert_int_equal(chmod(f->state, 0755), 0);
+        in_state(f, "notes", path);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        /* With something else in it, it may be any directory. */
+        assert_int_equal(run(f), 1);
+        assert_int_equal(mode_of(f->state, "") & 07777, 0755);
+        assert_int_equal(unlink(path), 0);
+        daemon_fixture_start(f);
+        assert_int_equal(mode_of(f->state, "") & 07777, 0700);
+}
+
 static void test_runtime_of_others(void **state)
 {
         static const mode_t modes[] = {0777, 01777, 0775};
@@ -476,6 +497,7 @@ int main(void)
                 TEST(test_command_line),
                 TEST(test_state_is_locked),
                 TEST(test_state_of_others),
+                TEST(test_state_is_readable),
                 TEST(test_runtime_of_others),
                 TEST(test_stale_socket),
                 TEST(test_live_socket),
