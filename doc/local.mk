@@ -5,4 +5,7 @@ dist_pkgdata_DATA = %D%/gitleaks.toml
 recipesdir = $(docdir)/recipes
 dist_recipes_DATA = \
   %D%/recipes/README.md \
+  %D%/recipes/nginx.md \
+  %D%/recipes/openssh.md \
+  %D%/recipes/postgresql.md \
   %D%/recipes/su.md

@@ -7,12 +7,15 @@
 that terminal, and then types Return. Steps come in order, each once. What the terminal showed goes to standard
 output. Status 124: it did not end in time; a step that was never reached is reported, and is no failure.
 """
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 
@@ -76,6 +79,8 @@ def main():
         except OSError as error:
             sys.stderr.write("%s: %s\n" % (command[0], error))
         os._exit(127)
+    # Without a size psql and git think that one line is too many, and start a pager.
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     shown, ended = drive(fd, limit, steps)
     if not ended:
         os.kill(pid, 9)

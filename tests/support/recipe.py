@@ -479,7 +479,7 @@ class Run:
         with open("/etc/group", encoding="utf8") as groups:
             members = [line.strip().split(":")[3] for line in groups if line.startswith("orgtoken-verify:")][0].split(",")
         uids = {str(pwd.getpwnam(name).pw_uid) for name in members}
-        asked = re.findall(r"\[verdict=allow verb=verify .*caller_uid=(\d+)", self.log_text("orgtokend"))
+        asked = re.findall(r"\[verdict=allow .*caller_uid=(\d+)", self.log_text("orgtokend"))
         self.ok(bool(asked) and set(asked) <= uids, "each record of an allow names uid %s as who asked" % "/".join(uids),
                 "they name: " + " ".join(sorted(set(asked))) + "\n" + self.log_text("orgtokend"))
 
