@@ -51,7 +51,7 @@ int backend_init(struct backend *b, const char *state_dir, const char *credentia
 /* The store and its key, not the tables: what is noted waits for a store to be written to. */
 static void close_store(struct backend *b)
 {
-        b->can_verify = b->can_manage = false;
+        b->can_verify = b->can_manage = b->is_recovered = false;
         b->verifier.sealed = b->manage.sealed = (struct sealed){0};
         b->reader = store_reader_close(b->reader);
         b->worker_reader = store_reader_close(b->worker_reader);
@@ -167,6 +167,17 @@ static int check_fingerprint(const struct backend *b)
         return f.fingerprint == keyhash_fingerprint(b->key) ? 0 : -EKEYREJECTED;
 }
 
+/* Where it fails, the disk is full perhaps, it is tried again. */
+static void recover(struct backend *b)
+{
+        int64_t clock, now;
+
+        if (b->is_recovered || !b->can_manage || !b->writer)
+                return;
+        now = backend_now(b, &clock);
+        b->is_recovered = manage_recover(&b->manage, now, clock) == 0;
+}
+
 int backend_open(struct backend *b, const char **ret_why)
 {
         int r, writing;
@@ -190,6 +201,7 @@ int backend_open(struct backend *b, const char **ret_why)
         /* Nothing may be served from a store that is another key's. */
         if (r == -EKEYREJECTED)
                 b->can_manage = b->can_verify = false;
+        recover(b);
         if (r < 0)
                 *ret_why = store_advice(r);
         return r;

@@ -25,6 +25,7 @@ struct backend {
         struct manage manage;
         bool can_verify;
         bool can_manage;
+        bool is_recovered; /* no token of an earlier daemon waits to be acknowledged */
 };
 
 /* The tables, empty; nothing is opened yet. 0 or -ENOMEM. */

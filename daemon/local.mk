@@ -42,6 +42,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/manage_refuse.c \
   %D%/manage_reply.c \
   %D%/manage_revoke.c \
+  %D%/manage_deliver.c \
   %D%/manage_rotate.c \
   %D%/manage_status.c \
   %D%/manage_token.c \

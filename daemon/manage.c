@@ -9,6 +9,7 @@
 enum mode {
         MODE_READ = 1, /* one consistent state of the store */
         MODE_WRITE,    /* one transaction: all of it, or nothing */
+        MODE_MINT,     /* the same, not synced: its token counts only once it is acknowledged */
         MODE_PLAIN,    /* neither: the verb does without */
 };
 
@@ -44,14 +45,14 @@ static const struct verb verbs[WIRE_VERB_COUNT] = {
         [WIRE_V_ACCOUNT_UNBIND] = {manage_account_unbind, MODE_WRITE, 0},
         [WIRE_V_ACCOUNT_RELEASE] = {manage_account_release, MODE_WRITE, 0},
         [WIRE_V_ACCOUNT_LIST] = {manage_account_list, MODE_READ, 0},
-        [WIRE_V_KEY_CREATE] = {manage_key_create, MODE_WRITE, 0},
+        [WIRE_V_KEY_CREATE] = {manage_key_create, MODE_MINT, 0},
         [WIRE_V_KEY_LIST] = {manage_key_list, MODE_READ, 0},
         [WIRE_V_KEY_REVOKE] = {manage_token_revoke, MODE_WRITE, 0},
-        [WIRE_V_PAT_CREATE] = {manage_pat_create, MODE_WRITE, WIRE_F_USER},
+        [WIRE_V_PAT_CREATE] = {manage_pat_create, MODE_MINT, WIRE_F_USER},
         [WIRE_V_PAT_LIST] = {manage_pat_list, MODE_READ, 0},
         [WIRE_V_PAT_RENAME] = {manage_pat_rename, MODE_WRITE, 0},
         [WIRE_V_PAT_REVOKE] = {manage_token_revoke, MODE_WRITE, 0},
-        [WIRE_V_ROTATE] = {manage_rotate, MODE_WRITE, 0},
+        [WIRE_V_ROTATE] = {manage_rotate, MODE_MINT, 0},
         [WIRE_V_REVOKE_ALL] = {manage_revoke_all, MODE_WRITE, 0},
         [WIRE_V_HOST_SHOW] = {manage_host_show, MODE_READ, 0},
         [WIRE_V_HOST_SET] = {manage_host_set, MODE_WRITE, 0},
@@ -132,7 +133,8 @@ static int run_write(struct manage_op *op, const struct verb *verb)
 
         if (!op->s.writer)
                 return -EROFS;
-        r = store_write_begin(op->s.writer);
+        r = verb->mode == MODE_MINT ? store_write_begin_unsynced(op->s.writer)
+                                    : store_write_begin(op->s.writer);
         if (r < 0)
                 return r;
         op->s.reader = store_writer_reader(op->s.writer);
@@ -160,7 +162,8 @@ static int run_verb(struct manage_op *op)
                 return r;
         switch (verb->mode) {
         case MODE_READ: return run_read(op, verb);
-        case MODE_WRITE: return run_write(op, verb);
+        case MODE_WRITE:
+        case MODE_MINT: return run_write(op, verb);
         case MODE_PLAIN: return verb->handler(op);
         }
         return -EINVAL;

@@ -76,6 +76,10 @@ struct manage_reply {
 int manage_run(struct manage *m, const struct manage_call *call, struct manage_reply *ret);
 void manage_reply_wipe(struct manage_reply *r);
 
+/* Revokes what an earlier daemon made and did not hear of again before it ended. Before the first
+   request is taken. 0, or an errno where it could not be done: what is left is found again. */
+int manage_recover(struct manage *m, int64_t now, int64_t clock);
+
 /* The end of a delivery: keeps the new token (and ends the one it replaces), or revokes it. The
    reply is DONE, or REFUSED where it was too late. */
 int manage_acknowledge(struct manage *m, const struct manage_call *call,

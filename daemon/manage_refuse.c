@@ -139,8 +139,11 @@ static void write_record(const struct manage_op *op, const char *id, int priorit
 
         verb_words(op->request.verb, verb, sizeof(verb));
         wire_reference(op->request.nonce, reference);
-        (void)snprintf(message, sizeof(message), "%s by uid %lld: %s", verb,
-                       (long long)op->call->uid, text);
+        if (op->call->uid < 0)
+                (void)snprintf(message, sizeof(message), "%s by the daemon: %s", verb, text);
+        else
+                (void)snprintf(message, sizeof(message), "%s by uid %lld: %s", verb,
+                               (long long)op->call->uid, text);
         record.verb = view_of(verb);
         record.reference = view_of(reference);
         record.message = view_of(message);

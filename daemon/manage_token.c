@@ -100,6 +100,8 @@ int manage_mint(struct manage_op *op, struct record_token *token, const char *re
         token->successor = -1;
         r = insert_fresh(op, token, &f);
         if (r == 0)
+                r = store_put_undelivered(op->s.writer, token->id);
+        if (r == 0)
                 r = answer_token(op, token, &f, replaces);
         if (r < 0)
                 return r;

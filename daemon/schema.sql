@@ -138,6 +138,11 @@ CREATE TABLE notified (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   at INTEGER NOT NULL CHECK (at > 0)
 ) STRICT;
+-- Tokens that were made and that nobody has acknowledged yet. One that is here when the daemon starts was
+-- never delivered.
+CREATE TABLE undelivered (
+  token_id INTEGER PRIMARY KEY
+) STRICT;
 CREATE TABLE clock_mark (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   mark INTEGER NOT NULL CHECK (mark >= 0),

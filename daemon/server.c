@@ -124,7 +124,7 @@ static void try_store(struct server *s)
                 r = backend_open(&s->backend, &why);
                 tell_store(s, r, why);
         }
-        if (r < 0 || !s->backend.writer || !s->backend.can_verify) {
+        if (r < 0 || !s->backend.is_recovered || !s->backend.can_verify) {
                 (void)sd_event_source_set_time_relative(s->retry, SERVER_RETRY_USEC);
                 (void)sd_event_source_set_enabled(s->retry, SD_EVENT_ONESHOT);
         }

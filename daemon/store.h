@@ -74,6 +74,10 @@ int store_find_clock_mark(struct store_reader *r, int64_t *ret,
 /* When tokens about to end were last told of; 0: never yet. */
 int store_find_notified(struct store_reader *r, int64_t *ret);
 
+/* Tokens that were made and not acknowledged. */
+typedef int (*store_id_visitor)(void *context, int64_t id);
+int store_list_undelivered(struct store_reader *r, store_id_visitor visit, void *context);
+
 /* How many characters of this id a key id must show (6 to 10) to be unique in the store. */
 int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret);
 
@@ -141,6 +145,9 @@ int store_count_tokens(struct store_reader *r, enum token_kind kind, int64_t own
 int store_write_begin(struct store_writer *w);
 int store_write_commit(struct store_writer *w, int64_t *ret_revision);
 void store_write_rollback(struct store_writer *w);
+/* The same for what nobody is told of as done: its commit does not wait for the disk, and the next
+   one that does takes it along. */
+int store_write_begin_unsynced(struct store_writer *w);
 /* A reader on the writer's own connection: sees the open transaction. Owned by the writer. */
 struct store_reader *store_writer_reader(struct store_writer *w);
 
@@ -173,6 +180,8 @@ int store_put_last_use(struct store_writer *w, const struct record_last_use *use
 int store_put_clock_mark(struct store_writer *w, int64_t mark,
                          const uint8_t mac[static RECORD_MAC_LEN]);
 int store_put_notified(struct store_writer *w, int64_t at);
+int store_put_undelivered(struct store_writer *w, int64_t token_id);
+int store_delete_undelivered(struct store_writer *w, int64_t token_id);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
 

@@ -253,6 +253,21 @@ int store_list_grants(struct store_reader *r, store_grant_visitor visit, void *c
         return e;
 }
 
+int store_list_undelivered(struct store_reader *r, store_id_visitor visit, void *context)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_LIST_UNDELIVERED);
+        int64_t id;
+        int e;
+
+        while ((e = query_step(&q)) > 0) {
+                id = query_number(&q, 0, TOKEN_ID_LIMIT - 1);
+                e = q.error < 0 ? q.error : visit(context, id);
+                if (e != 0)
+                        return e;
+        }
+        return e;
+}
+
 /* A change's key is a number or a text; as text both. */
 static int load_change(struct query *q, int64_t *ret_revision, char *ret_kind, struct view *ret_key)
 {

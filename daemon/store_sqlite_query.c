@@ -58,6 +58,7 @@ static const char *const text[SQL_STATEMENTS] = {
         [SQL_FIND_LAST_USE] =
                 "SELECT at, source, service, account, org FROM last_use WHERE token_id = ?",
         [SQL_FIND_NOTIFIED] = "SELECT at FROM notified WHERE id = 1",
+        [SQL_LIST_UNDELIVERED] = "SELECT token_id FROM undelivered ORDER BY 1",
         [SQL_FIND_CLOCK_MARK] = "SELECT mark, mac FROM clock_mark WHERE id = 1",
         [SQL_TOKEN_BEFORE] = "SELECT id FROM token WHERE id < ? ORDER BY id DESC LIMIT 1",
         [SQL_TOKEN_AFTER] = "SELECT id FROM token WHERE id > ? ORDER BY id LIMIT 1",
@@ -166,6 +167,8 @@ static const char *const text[SQL_STATEMENTS] = {
                              " at = excluded.at, source = excluded.source,"
                              " service = excluded.service, account = excluded.account,"
                              " org = excluded.org WHERE excluded.at >= at",
+        [SQL_PUT_UNDELIVERED] = "INSERT INTO undelivered (token_id) VALUES (?)",
+        [SQL_DELETE_UNDELIVERED] = "DELETE FROM undelivered WHERE token_id = ?",
         [SQL_PUT_NOTIFIED] = "INSERT INTO notified (id, at) VALUES (1, ?)"
                              " ON CONFLICT (id) DO UPDATE SET at = excluded.at",
         [SQL_PUT_CLOCK_MARK] = "INSERT INTO clock_mark (id, mark, mac) VALUES (1, ?, ?)"

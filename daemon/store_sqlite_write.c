@@ -121,7 +121,7 @@ void store_write_rollback(struct store_writer *w)
         end(w);
 }
 
-int store_local_begin(struct store_writer *w)
+static int begin_relaxed(struct store_writer *w, enum store_transaction kind)
 {
         int e;
 
@@ -130,10 +130,20 @@ int store_local_begin(struct store_writer *w)
         w->relaxed = true;
         e = store_sqlite_run(w->reader.db, "PRAGMA synchronous = NORMAL");
         if (e == 0)
-                e = begin(w, TRANSACTION_LOCAL);
+                e = begin(w, kind);
         if (e < 0)
                 end(w);
         return e;
+}
+
+int store_write_begin_unsynced(struct store_writer *w)
+{
+        return begin_relaxed(w, TRANSACTION_CHANGE);
+}
+
+int store_local_begin(struct store_writer *w)
+{
+        return begin_relaxed(w, TRANSACTION_LOCAL);
 }
 
 int store_local_commit(struct store_writer *w)
@@ -444,6 +454,28 @@ int store_put_notified(struct store_writer *w, int64_t at)
                 return e;
         query_bind_number(&q, at);
         return query_run(&q);
+}
+
+int store_put_undelivered(struct store_writer *w, int64_t token_id)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_UNDELIVERED);
+        int e = check_open(w, true);
+
+        if (e < 0)
+                return e;
+        query_bind_number(&q, token_id);
+        return query_run(&q);
+}
+
+int store_delete_undelivered(struct store_writer *w, int64_t token_id)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_UNDELIVERED);
+        int e = check_open(w, true);
+
+        if (e < 0)
+                return e;
+        query_bind_number(&q, token_id);
+        return run_delete(w, &q);
 }
 
 int store_put_clock_mark(struct store_writer *w, int64_t mark,

@@ -55,6 +55,7 @@ test_programs = \
   %D%/daemon/test_hostkey \
   %D%/daemon/test_keyhash \
   %D%/daemon/test_limits \
+  %D%/daemon/test_manage_deliver \
   %D%/daemon/test_manage_failure \
   %D%/daemon/test_manage_list \
   %D%/daemon/test_manage_model \

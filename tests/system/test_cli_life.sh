@@ -240,17 +240,19 @@ exits 1 "a standard output that cannot be written" sh -c 'orgtoken key create ac
 not_delivered readonly "and a dead token"
 
 # A client that is stuck or dead between the two messages: its output is a pipe that is full.
+# stuck FIFO NAME COMMAND ...: until there is one key of that name more.
+named() { orgtoken --json key list acme --name "$1" | grep -c key_id; }
 stuck() {
+        before=$(named "$2")
         mkfifo "$work/$1.fifo"
         exec 9<>"$work/$1.fifo"
         # More than any pipe holds; timeout ends it when the pipe is full.
         timeout 0.3 dd if=/dev/zero of="$work/$1.fifo" bs=4096 status=none
-        "${@:2}" >"$work/$1.fifo" 2>"$work/$1.err" &
+        "${@:3}" >"$work/$1.fifo" 2>"$work/$1.err" &
         stuck=$!
-        host_wait "orgtoken --json key list acme --name $1 | grep -q key_id" || true
-        sleep 0.2
+        host_wait "[ \$(named $2) -gt $before ]"
 }
-stuck frozen orgtoken key create acme --name frozen
+stuck frozen frozen orgtoken key create acme --name frozen
 not_delivered frozen "a command that does not print within a second: the token is ended"
 kill -0 $stuck
 ok $? "(it was still at it)"
@@ -261,7 +263,7 @@ wait $stuck || status=$?
 ok $? "and when it prints at last, its exit status is not 0 ($status)"
 contains "$(cat "$work/frozen.err")" "does not work" "and it says that the token is worth nothing"
 exec 9>&-
-stuck killed orgtoken key create acme --name killed
+stuck killed killed orgtoken key create acme --name killed
 kill -KILL $stuck
 wait $stuck 2>/dev/null
 not_delivered killed "a command that is killed before it printed: the token is ended"
@@ -270,7 +272,7 @@ exec 9>&-
 # The daemon dies between making a token and hearing that it was printed; for rotate the old one must go on.
 old=$(orgtoken key create acme --name turned 2>/dev/null)
 for signal in KILL TERM; do
-        stuck "rotate$signal" orgtoken rotate "${old:0:9}"
+        stuck "rotate$signal" turned orgtoken rotate "${old:0:9}"
         host_daemon_stop -$signal
         timeout 0.5 cat <&9 | tr -d '\0' >"$work/late"
         status=0
