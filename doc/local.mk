@@ -1,4 +1,4 @@
-EXTRA_DIST += %D%/ELEVATION.md %D%/PROTOCOL.md
+EXTRA_DIST += %D%/ASSURANCE.md %D%/ELEVATION.md %D%/PROTOCOL.md
 dist_pkgdata_DATA = %D%/gitleaks.toml
 
 # Where an administrator finds the page of a program.

@@ -8,6 +8,7 @@ TESTS += $(dist_check_SCRIPTS)
 EXTRA_DIST += %D%/fuzz %D%/system \
   %D%/support/elevation.sh \
   %D%/support/host.sh \
+  %D%/support/on_units.sh \
   %D%/support/pamask.py \
   %D%/support/ptydrive.py \
   %D%/support/recipe.py \
@@ -203,7 +204,7 @@ fuzz-targets: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) $(fuzz_targets)
 check-fuzz:
 	$(srcdir)/%D%/fuzz/run
-check-system: all
+check-system: all $(attack_programs)
 	$(srcdir)/%D%/system/run .
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"

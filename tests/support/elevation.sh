@@ -167,7 +167,7 @@ all_endings() {
         ended "$1" "the account bound for su only" "$bind --service su" "$bind"
         ended "$1" "the org suspended" "orgtoken org suspend acme" "orgtoken org resume acme"
         ended "$1" "the user suspended" "orgtoken user suspend alice" "orgtoken user resume alice"
-        ended "$1" "the daemon stopped" "kill $daemon_pid" true
+        ended "$1" "the daemon stopped" "$(host_stop_words)" true
         host_daemon_stop
         host_daemon_start
         as alice orgtoken pat revoke "${alice:0:10}" >/dev/null 2>&1

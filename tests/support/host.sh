@@ -2,10 +2,15 @@
 # Sourced inside scripts/sandbox by the demonstration and by the system tests: puts orgtoken on the throw-away
 # host as an administrator would, starts the daemon and a stock sshd, and talks to them as their users do.
 # Expects $top_srcdir and $builddir (a configured and built tree whose prefix is /usr).
+#
+# On a host that was booted with systemd (scripts/systemd-host) the daemon is the shipped unit, behind the shipped
+# sockets and in its sandbox; elsewhere it is started by hand. Its output is in $work/daemon.log either way.
 
 work=$(mktemp -d /run/orgtoken-test.XXXXXX)
 chmod 0755 "$work"
 ssh_port=2222
+
+host_has_systemd() { [ -d /run/systemd/system ]; }
 
 host_install() {
         make -C "$builddir" install >"$work/install.log" 2>&1 || {
@@ -16,6 +21,11 @@ host_install() {
                 cat "$work/sysusers.log" >&2
                 return 1
         }
+        if host_has_systemd; then
+                systemd-tmpfiles --create orgtoken.conf
+                systemctl daemon-reload
+                return
+        fi
         # What the socket units and StateDirectory= do where systemd runs.
         install -d -m 0755 /run/orgtoken
         install -d -m 0700 -o orgtoken -g orgtoken /var/lib/orgtoken
@@ -30,7 +40,14 @@ host_user() {
         fi
 }
 
+host_units="orgtokend-verify.socket orgtokend-manage.socket"
+
+# host_daemon_start [OPTION ...]
 host_daemon_start() {
+        if host_has_systemd; then
+                host_unit_start "$@"
+                return
+        fi
         orgtokend --state-dir /var/lib/orgtoken --runtime-dir /run/orgtoken "$@" \
                 >>"$work/daemon.log" 2>&1 &
         daemon_pid=$!
@@ -40,8 +57,42 @@ host_daemon_start() {
         }
 }
 
+# The unit as it is shipped, but for its options and for where its records go: where it cannot reach the journal
+# they come out of standard error.
+host_unit_start() {
+        mkdir -p /run/systemd/system/orgtokend.service.d
+        {
+                echo "[Service]"
+                echo "StandardError=append:$work/daemon.log"
+                echo "InaccessiblePaths=/run/systemd/journal"
+                echo "ExecStart="
+                echo "ExecStart=/usr/sbin/orgtokend $*"
+        } >/run/systemd/system/orgtokend.service.d/test.conf
+        systemctl daemon-reload
+        # shellcheck disable=SC2086 # a list of words
+        systemctl start $host_units
+        host_wait 'orgtoken status' || {
+                systemctl status --no-pager orgtokend.service >&2
+                return 1
+        }
+        daemon_pid=$(systemctl show -P MainPID orgtokend.service)
+}
+
+# What stops it, as words for another shell: of a unit the sockets too, or the next request starts it again.
+host_stop_words() {
+        if host_has_systemd; then echo "systemctl stop $host_units orgtokend.service"; else echo "kill $daemon_pid"; fi
+}
+
+# host_daemon_stop [SIGNAL]: with a dash or without.
 host_daemon_stop() {
-        kill "${1:--TERM}" "$daemon_pid" 2>/dev/null || true
+        if host_has_systemd; then
+                signal=${1:-TERM}
+                if [ "${signal#-}" != TERM ]; then systemctl kill -s "${signal#-}" orgtokend.service; fi
+                eval "$(host_stop_words)" 2>/dev/null
+                return 0
+        fi
+        signal=${1:-TERM}
+        kill -"${signal#-}" "$daemon_pid" 2>/dev/null || true
         wait "$daemon_pid" 2>/dev/null || true
 }
 

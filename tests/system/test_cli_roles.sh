@@ -192,7 +192,7 @@ lacks "$(as alice orgtoken status)" "keys" "status counts no tokens for ordinary
 as carol orgtoken pat create --name hers >/dev/null 2>&1
 hers=$(as carol orgtoken --json pat list | key_id | tail -n 1)
 found=
-for _ in $(seq 300); do
+for _ in $(seq 2000); do
         new_pat
         [ "${pat:0:5}" = "${hers:0:5}" ] && found=yes && break
 done

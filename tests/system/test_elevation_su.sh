@@ -48,10 +48,10 @@ refused "a token with one character changed" typed alice "${alice%?}_" su acme-d
 refused "a token with rubbish behind it" typed alice "$alice@acme@globex" su acme-deploy -c "$who"
 refused "an account that wants admins, with a member's token" typed alice "$alice" su acme-admin -c "$who"
 refused "an account that wants admins, with a key" typed alice "$acme_key" su acme-admin -c "$who"
-orgtoken member set acme alice --role admin >/dev/null 2>\&1
+orgtoken member set acme alice --role admin >/dev/null 2>&1
 opened "in as acme-admin for acme $by" "the same member, made an admin" typed alice "$alice" su acme-admin -c "$who"
-orgtoken member add acme bob --role admin >/dev/null 2>\&1
-orgtoken member set acme alice --role member >/dev/null 2>\&1
+orgtoken member add acme bob --role admin >/dev/null 2>&1
+orgtoken member set acme alice --role member >/dev/null 2>&1
 refused "and a member again" typed alice "$alice" su acme-admin -c "$who"
 
 # A guarded account has no other door for a person: its own password is one that the session refuses.
@@ -74,33 +74,33 @@ other=$(as_alice_pat other --account acme-admin)
 refused "a token limited to another account" typed alice "$other" su acme-deploy -c "$who"
 far=$(as_alice_pat far --source 127.0.0.0/8)
 refused "a token limited to a network, where there is no address" typed alice "$far" su acme-deploy -c "$who"
-orgtoken account bind acme acme-deploy --service su >/dev/null 2>\&1
+orgtoken account bind acme acme-deploy --service su >/dev/null 2>&1
 refused "an account bound for su only, by su -" typed alice "$alice" su - acme-deploy -c "$who"
 opened "in as acme-deploy for acme $by" "and by su" typed alice "$alice" su acme-deploy -c "$who"
-orgtoken account bind acme acme-deploy >/dev/null 2>\&1
+orgtoken account bind acme acme-deploy >/dev/null 2>&1
 
 # What ends it.
 short=$(as_alice_pat short --expires "@$(($(date +%s) + 2))")
 opened "in as acme-deploy for acme by ${short:0:10} of alice" "a token before its end" typed alice "$short" su acme-deploy -c "$who"
 sleep 2
 refused "and after it" typed alice "$short" su acme-deploy -c "$who"
-orgtoken org suspend acme >/dev/null 2>\&1
+orgtoken org suspend acme >/dev/null 2>&1
 refused "a suspended org" typed alice "$alice" su acme-deploy -c "$who"
-orgtoken org resume acme >/dev/null 2>\&1
-orgtoken user suspend alice >/dev/null 2>\&1
+orgtoken org resume acme >/dev/null 2>&1
+orgtoken user suspend alice >/dev/null 2>&1
 refused "a suspended user" typed alice "$alice" su acme-deploy -c "$who"
-orgtoken user resume alice >/dev/null 2>\&1
-orgtoken member remove acme alice >/dev/null 2>\&1
+orgtoken user resume alice >/dev/null 2>&1
+orgtoken member remove acme alice >/dev/null 2>&1
 refused "a member who left" typed alice "$alice" su acme-deploy -c "$who"
-orgtoken member add acme alice >/dev/null 2>\&1
+orgtoken member add acme alice >/dev/null 2>&1
 opened "in as acme-deploy for acme $by" "and came back" typed alice "$alice" su acme-deploy -c "$who"
-orgtoken account unbind acme acme-deploy >/dev/null 2>\&1
+orgtoken account unbind acme acme-deploy >/dev/null 2>&1
 refused "an account that was unbound" typed alice "$alice" su acme-deploy -c "$who"
 usermod -p "$(openssl passwd -6 -salt orgtoken deploys)" acme-deploy
 refused "which stays guarded: its password does not open it" typed alice deploys su acme-deploy -c "$who"
-orgtoken account release acme-deploy >/dev/null 2>\&1
+orgtoken account release acme-deploy >/dev/null 2>&1
 opened "in as acme-deploy for  by  of " "until root releases it" typed alice deploys su acme-deploy -c "$who"
-orgtoken account bind acme acme-deploy >/dev/null 2>\&1
+orgtoken account bind acme acme-deploy >/dev/null 2>&1
 as alice orgtoken pat revoke "${alice:0:10}" >/dev/null
 refused "a revoked token" typed alice "$alice" su acme-deploy -c "$who"
 

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Attacks a running daemon from three uids at a time, in every way that tests/attack/hostile knows, while root
+verifies tokens and other people ask for the status. TAP: the answers stay right, nobody holds more than his share,
+and nothing grows. Times are told and not judged, unless --judge says so.
+
+  load.py [--seconds N] [--judge] PROGRAMS DAEMON_PID RUNTIME_DIR TOKENS VERIFY_GID
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+HOSTILE_UIDS = (20001, 20002, 20003)
+BYSTANDER = 20004
+SHARE = 32  # connections of one uid on each socket
+GROWTH_KIB = 1024
+# (name, mode, socket, its number for each uid)
+ROWS = [
+    ("silent callers", "silent", "manage", 500),
+    ("silent callers", "silent", "verify", 500),
+    ("a byte and no more", "byte", "manage", 500),
+    ("a byte and no more", "byte", "verify", 500),
+    ("half a header", "header", "manage", 500),
+    ("callers who hang up half", "half", "verify", 500),
+    ("callers who never read", "deaf", "manage", 500),
+    ("connections by the thousand", "flood", "manage", 6667),
+    ("connections by the thousand", "flood", "verify", 6667),
+    ("a bomb of processes", "forks", "manage", 24),
+]
+
+
+class Tap:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def ok(self, good, words, why=""):
+        self.count += 1
+        self.failed += not good
+        print(f"{'' if good else 'not '}ok {self.count} - {words}")
+        if not good and why:
+            print(f"# {why}")
+
+    def note(self, words):
+        print(f"# {words}", flush=True)
+
+    def end(self):
+        print(f"1..{self.count}")
+        return self.failed != 0
+
+
+class Daemon:
+    def __init__(self, pid):
+        self.proc = pathlib.Path("/proc") / str(pid)
+
+    def is_alive(self):
+        return self.proc.exists()
+
+    def descriptors(self):
+        return len(os.listdir(self.proc / "fd"))
+
+    def resident(self):
+        """Its own memory in KiB: not what it maps of files."""
+        for line in (self.proc / "status").read_text(encoding="ascii").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1])
+        raise SystemExit("no RssAnon")
+
+    def settles(self, most):
+        """Waits until it holds no more descriptors than that."""
+        for _ in range(300):
+            if self.descriptors() <= most:
+                break
+            time.sleep(.1)
+        return self.descriptors()
+
+
+class Load:
+    def __init__(self, options):
+        self.options, self.tap = options, Tap()
+        self.daemon = Daemon(options.pid)
+        self.programs = pathlib.Path(options.programs)
+        self.run_dir = pathlib.Path(options.runtime_dir)
+        self.worst = 0
+
+    def start(self, *command):
+        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+
+    def start_ask(self, seconds):
+        return self.start(self.programs / "ask", self.run_dir / "verify.sock", self.options.tokens,
+                          int(seconds * 1000))
+
+    def attack(self, row, seconds):
+        _, mode, socket, number = row
+        group = self.options.gid if socket == "verify" else BYSTANDER
+        return [self.start(self.programs / "hostile", uid, group, mode, self.run_dir / f"{socket}.sock", number,
+                           int(seconds * 1000)) for uid in HOSTILE_UIDS]
+
+    def status_works(self, uid):
+        who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+        return subprocess.run([*who, "orgtoken", "status"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              check=False, timeout=120).returncode == 0
+
+    def quiet(self):
+        asked = json.loads(self.start_ask(self.options.seconds).communicate()[0])
+        self.tap.ok(asked["asked"] == asked["allowed"] > 0, "in quiet, root's verifications are allowed", asked)
+        self.tap.note(f"quiet: {asked}")
+        return asked
+
+    def run_row(self, row, quiet):
+        name, seconds = f"{row[0]}, {row[2]}.sock", self.options.seconds
+        hostile = self.attack(row, seconds + .5)
+        time.sleep(.2)
+        ask, most, others = self.start_ask(seconds), 0, []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            most = max(most, self.daemon.descriptors())
+            others.append(self.status_works(0) and self.status_works(BYSTANDER))
+        asked = json.loads(ask.communicate()[0])
+        attacks = [json.loads(process.communicate()[0]) for process in hostile]
+        self.tap.ok(asked["asked"] == asked["allowed"] > 0, f"{name}: every verification of root's is allowed", asked)
+        self.tap.ok(all(others), f"{name}: root and a bystander get their status", f"{others}")
+        bound = self.base_fds + SHARE * len(HOSTILE_UIDS) + 8
+        self.tap.ok(most <= bound, f"{name}: nobody holds more than his share", f"{most} descriptors, {bound} at most")
+        self.tap.ok(all(attack["connections"] > SHARE for attack in attacks), f"{name}: (it was an attack)", attacks)
+        ratio = asked["p99"] / quiet["p99"]
+        self.worst = max(self.worst, ratio)
+        rate = sum(attack["connections"] for attack in attacks) / (seconds + .5)
+        self.tap.note(f"{name}: {rate:.0f} connections/s, {most} descriptors, root's p50 {asked['p50']} p99 "
+                      f"{asked['p99']} max {asked['max']} us ({ratio:.1f} x quiet), {asked['asked']} asked, "
+                      f"{self.daemon.resident()} KiB")
+
+    def run(self):
+        base = self.daemon.descriptors()
+        # What a daemon takes once and keeps: stacks, arenas, caches.
+        for row in ROWS:
+            for process in self.attack(row, .3):
+                process.wait()
+        self.base_fds = self.daemon.settles(base)
+        self.tap.ok(self.base_fds <= base, "after a first round no descriptor is left", f"{self.base_fds}, {base}")
+        quiet = self.quiet()
+        before = self.daemon.resident()
+        for row in ROWS:
+            self.run_row(row, quiet)
+        after = self.daemon.settles(self.base_fds)
+        self.tap.ok(after <= self.base_fds, "in the end no descriptor is left", f"{after}, was {self.base_fds}")
+        grown = self.daemon.resident() - before
+        self.tap.ok(grown <= GROWTH_KIB, "nor did memory grow", f"{grown} KiB more than {before}")
+        self.tap.note(f"memory: {before} KiB before, {before + grown} after; worst p99 {self.worst:.1f} x the quiet one")
+        if self.options.judge:
+            self.tap.ok(self.worst <= 5, "root's p99 stays within five times the quiet one", f"{self.worst:.1f}")
+        self.tap.ok(self.daemon.is_alive() and self.status_works(0), "it is the same daemon, and it answers")
+        return self.tap.end()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--judge", action="store_true")
+    parser.add_argument("programs")
+    parser.add_argument("pid", type=int)
+    parser.add_argument("runtime_dir")
+    parser.add_argument("tokens")
+    parser.add_argument("gid", type=int)
+    return Load(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
