@@ -17,9 +17,10 @@
 
 /* The key from both places it may be in; wiped at the end of its scope. */
 struct keys {
-        bool has_credential, has_file;
+        bool has_credential, has_file, has_next;
         uint8_t credential[KEYHASH_KEY_LEN];
         uint8_t file[KEYHASH_KEY_LEN];
+        uint8_t next[KEYHASH_KEY_LEN];
 };
 
 static void keys_wipe(struct keys *k)
@@ -70,25 +71,36 @@ int hostkey_lock_directory(const char *dir, int *ret_fd)
 
 /* ---- reading ---- */
 
+static int read_open(int fd, mode_t refused, uint8_t ret[static KEYHASH_KEY_LEN])
+{
+        struct stat st;
+        ssize_t len;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || (st.st_mode & refused) != 0 || st.st_size != KEYHASH_KEY_LEN)
+                return -EINVAL;
+        len = pread(fd, ret, KEYHASH_KEY_LEN, 0);
+        if (len < 0)
+                return -errno;
+        return len == KEYHASH_KEY_LEN ? 0 : -EINVAL;
+}
+
+int hostkey_read_file(int fd, uint8_t ret[static KEYHASH_KEY_LEN])
+{
+        return read_open(fd, 0, ret);
+}
+
 /* Exactly the 32 bytes of a regular file. -ENOENT; -EINVAL for everything else that it may be. */
 static int read_key(int dir, const char *name, mode_t refused, uint8_t ret[static KEYHASH_KEY_LEN])
 {
         /* Not to hang on a FIFO before it is found to be one. */
         _cleanup_(close_fdp) int fd =
                 openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        struct stat st;
-        ssize_t len;
 
         if (fd < 0)
                 return errno == ELOOP ? -EINVAL : -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode) || (st.st_mode & refused) != 0 || st.st_size != KEYHASH_KEY_LEN)
-                return -EINVAL;
-        len = read(fd, ret, KEYHASH_KEY_LEN);
-        if (len < 0)
-                return -errno;
-        return len == KEYHASH_KEY_LEN ? 0 : -EINVAL;
+        return read_open(fd, refused, ret);
 }
 
 static int read_credential(const char *credentials_dir, struct keys *keys)
@@ -127,6 +139,8 @@ static int read_keys(int dir, const char *credentials_dir, struct keys *keys, co
                         "that only its owner can read: put the right key back, mode 0600");
         if (e < 0 && e != -ENOENT)
                 return because(ret_why, e, "the file key in the state directory cannot be read");
+        /* Only looked at where the store asks for it: else it is a rotation's that never was. */
+        keys->has_next = read_key(dir, HOSTKEY_NEXT, 077, keys->next) == 0;
         if (keys->has_credential && keys->has_file &&
             !secret_equal(keys->credential, keys->file, KEYHASH_KEY_LEN))
                 return because(
@@ -191,22 +205,32 @@ static int write_temporary(int dir, const uint8_t key[static KEYHASH_KEY_LEN])
         return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* Puts a key into a file of that name, whole and synced, or not at all. Under the directory's lock.
+ */
+static int put_key(int dir, const char *name, const uint8_t key[static KEYHASH_KEY_LEN])
+{
+        int e;
+
+        if (unlinkat(dir, KEY_TEMPORARY, 0) < 0 && errno != ENOENT)
+                return -errno;
+        e = write_temporary(dir, key);
+        if (e < 0)
+                return e;
+        if (renameat(dir, KEY_TEMPORARY, dir, name) < 0)
+                return -errno;
+        /* On the disk before there is a store that needs it. */
+        return fsync(dir) < 0 ? -errno : 0;
+}
+
 /* Makes the key file. That none is there was found under the directory's lock. */
 static int make_key(int dir, struct keys *keys)
 {
         int e;
 
         keyhash_random(keys->file, sizeof(keys->file));
-        e = write_temporary(dir, keys->file);
-        if (e < 0)
-                return e;
-        if (renameat(dir, KEY_TEMPORARY, dir, HOSTKEY_FILE) < 0)
-                return -errno;
-        /* On the disk before there is a store that needs it. */
-        if (fsync(dir) < 0)
-                return -errno;
-        keys->has_file = true;
-        return 0;
+        e = put_key(dir, HOSTKEY_FILE, keys->file);
+        keys->has_file = e == 0;
+        return e;
 }
 
 static int first_start(const char *path, int dir, struct keys *keys, const char **ret_why)
@@ -268,6 +292,67 @@ static int has_store(int dir)
         return errno == ENOENT ? 0 : -errno;
 }
 
+static int take_next(int dir)
+{
+        if (renameat(dir, HOSTKEY_NEXT, dir, HOSTKEY_FILE) < 0)
+                return -errno;
+        return fsync(dir) < 0 ? -errno : 0;
+}
+
+/* The store is not the present key's: a rotation that was interrupted after it had changed the
+   store, or whose new key has yet to become the credential, left the right one. */
+static int load_next(const char *path, int dir, const struct keys *keys, struct keyhash **ret,
+                     const char **ret_why)
+{
+        _cleanup_(keyhash_freep) struct keyhash *next = NULL;
+        const char *ignored;
+
+        if (!keys->has_next || keyhash_new(keys->next, &next) < 0 ||
+            check_store(path, next, &ignored) < 0)
+                return -EKEYREJECTED;
+        if (keys->has_credential)
+                return because(ret_why, -EKEYREJECTED,
+                               "the host key was changed: make the file key.next of the state "
+                               "directory the credential orgtoken.key, then remove it");
+        /* Where it cannot be renamed now it will be at another start. */
+        (void)take_next(dir);
+        *ret = steal_ptr(next);
+        return 0;
+}
+
+static int no_key(const char **ret_why)
+{
+        return because(ret_why, -ENOKEY,
+                       "the store is there but its host key is not: put the file key back into "
+                       "the state directory, or give the unit the credential orgtoken.key");
+}
+
+static int make_hash(const struct keys *keys, struct keyhash **ret, const char **ret_why)
+{
+        int e = keyhash_new(keys->has_credential ? keys->credential : keys->file, ret);
+
+        return e < 0 ? because(ret_why, e, "there is no memory for the host key") : 0;
+}
+
+/* Of a store that is there. */
+static int load_its_key(const char *path, int dir, const struct keys *keys, struct keyhash **ret,
+                        const char **ret_why)
+{
+        _cleanup_(keyhash_freep) struct keyhash *key = NULL;
+        int e;
+
+        if (!keys->has_credential && !keys->has_file)
+                return load_next(path, dir, keys, ret, ret_why) == 0 ? 0 : no_key(ret_why);
+        e = make_hash(keys, &key, ret_why);
+        if (e == 0)
+                e = check_store(path, key, ret_why);
+        if (e == -EKEYREJECTED)
+                return load_next(path, dir, keys, ret, ret_why);
+        if (e == 0)
+                *ret = steal_ptr(key);
+        return e;
+}
+
 static int load(const char *path, int dir, struct keys *keys, int64_t now, struct keyhash **ret,
                 const char **ret_why)
 {
@@ -276,23 +361,16 @@ static int load(const char *path, int dir, struct keys *keys, int64_t now, struc
 
         if (there < 0)
                 return because(ret_why, there, "the state directory cannot be searched");
-        if (there && !keys->has_credential && !keys->has_file)
-                return because(
-                        ret_why, -ENOKEY,
-                        "the store is there but its host key is not: put the file key back into "
-                        "the state directory, or give the unit the credential orgtoken.key");
-        e = there ? 0 : first_start(path, dir, keys, ret_why);
+        if (there)
+                return load_its_key(path, dir, keys, ret, ret_why);
+        e = first_start(path, dir, keys, ret_why);
+        if (e == 0)
+                e = make_hash(keys, &key, ret_why);
         if (e < 0)
                 return e;
-        e = keyhash_new(keys->has_credential ? keys->credential : keys->file, &key);
+        e = store_create(path, keyhash_fingerprint(key), now);
         if (e < 0)
-                return because(ret_why, e, "there is no memory for the host key");
-        if (!there) {
-                e = store_create(path, keyhash_fingerprint(key), now);
-                if (e < 0)
-                        return because(ret_why, e,
-                                       "the store cannot be made in the state directory");
-        }
+                return because(ret_why, e, "the store cannot be made in the state directory");
         e = check_store(path, key, ret_why);
         if (e == 0)
                 *ret = steal_ptr(key);
@@ -312,4 +390,45 @@ int hostkey_load(const char *dir, const char *credentials_dir, int64_t now, stru
         if (e < 0)
                 return e;
         return load(dir, fd, &keys, now, ret, ret_why);
+}
+
+/* ---- while no daemon runs ---- */
+
+int hostkey_read(const char *dir, const char *credentials_dir, struct keyhash **ret,
+                 bool *ret_in_file, const char **ret_why)
+{
+        _cleanup_(keys_wipe) struct keys keys = {0};
+        _cleanup_(close_fdp) int fd = open_directory(dir);
+        const char *ignored;
+        int e;
+
+        if (fd < 0)
+                return because(ret_why, fd, "the state directory cannot be opened");
+        e = read_keys(fd, credentials_dir, &keys, ret_why);
+        if (e < 0)
+                return e;
+        *ret_in_file = keys.has_file;
+        /* A rotation that was interrupted at its last step has changed the key already. */
+        if (keys.has_next && !keys.has_credential &&
+            load_its_key(dir, fd, &keys, ret, &ignored) == 0)
+                return 0;
+        if (!keys.has_credential && !keys.has_file)
+                return because(ret_why, -ENOKEY,
+                               "there is no host key: put the file key back into the state "
+                               "directory first, 0600, or give the credential orgtoken.key");
+        return make_hash(&keys, ret, ret_why);
+}
+
+int hostkey_write_next(const char *dir, const uint8_t key[static KEYHASH_KEY_LEN])
+{
+        _cleanup_(close_fdp) int fd = open_directory(dir);
+
+        return fd < 0 ? fd : put_key(fd, HOSTKEY_NEXT, key);
+}
+
+int hostkey_take_next(const char *dir)
+{
+        _cleanup_(close_fdp) int fd = open_directory(dir);
+
+        return fd < 0 ? fd : take_next(fd);
 }

@@ -5,10 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "daemon/keyhash.h"
 
 #define HOSTKEY_FILE       "key"
 #define HOSTKEY_CREDENTIAL "orgtoken.key"
+/* The key that a rotation is going over to; whose turn it is tells the store's fingerprint. */
+#define HOSTKEY_NEXT "key.next"
 
 /* Opens and locks the state directory, which must exist and be ours alone (0700, our uid). 0 and a
    descriptor that holds the lock until it is closed; -EWOULDBLOCK: another daemon has it; -EPERM:
@@ -24,3 +28,16 @@ int hostkey_lock_directory(const char *dir, int *ret_fd);
  */
 int hostkey_load(const char *dir, const char *credentials_dir, int64_t now, struct keyhash **ret,
                  const char **ret_why);
+
+/* ---- while no daemon runs, under the directory's lock ---- */
+
+/* The key as hostkey_load() finds it, without a store and without making anything: -ENOKEY where
+   there is none. *ret_in_file: there is a key file, and not only a credential. */
+int hostkey_read(const char *dir, const char *credentials_dir, struct keyhash **ret,
+                 bool *ret_in_file, const char **ret_why);
+/* The 32 bytes of what fd is open on, the caller's to wipe. -EINVAL: it is not just these. */
+int hostkey_read_file(int fd, uint8_t ret[static KEYHASH_KEY_LEN]);
+/* Makes the file key.next, synced; an earlier one is replaced. */
+int hostkey_write_next(const char *dir, const uint8_t key[static KEYHASH_KEY_LEN]);
+/* Makes key.next the key. Where this is interrupted the next hostkey_load() does it. */
+int hostkey_take_next(const char *dir);

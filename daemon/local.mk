@@ -50,6 +50,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/manage_user.c \
   %D%/manage_walk.c \
   %D%/manage_whoami.c \
+  %D%/offline.c \
+  %D%/offline.h \
   %D%/options.c \
   %D%/options.h \
   %D%/peer.c \
@@ -57,6 +59,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/quota.c \
   %D%/quota.h \
   %D%/record.h \
+  %D%/remake.c \
+  %D%/remake.h \
   %D%/resolve.c \
   %D%/resolve.h \
   %D%/sealed.c \
@@ -66,13 +70,19 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/server.h \
   %D%/store.h \
   %D%/store_sqlite.h \
+  %D%/store_sqlite_check.c \
   %D%/store_sqlite_file.c \
   %D%/store_sqlite_find.c \
   %D%/store_sqlite_list.c \
   %D%/store_sqlite_open.c \
   %D%/store_sqlite_query.c \
   %D%/store_sqlite_row.c \
+  %D%/store_sqlite_stage.c \
   %D%/store_sqlite_write.c \
+  %D%/takeover.c \
+  %D%/takeover.h \
+  %D%/takeover_internal.h \
+  %D%/takeover_rights.c \
   %D%/ticket.c \
   %D%/ticket.h \
   %D%/usage.c \

@@ -2,17 +2,22 @@
  * sentence. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "common/cleanup.h"
+#include "common/expiry.h"
 #include "daemon/become.h"
 #include "daemon/hostkey.h"
 #include "daemon/log.h"
+#include "daemon/offline.h"
 #include "daemon/options.h"
 #include "daemon/server.h"
 
@@ -151,6 +156,98 @@ static int run(const struct options *o)
         return r;
 }
 
+/* ---- without serving ---- */
+
+/* A file that the caller names, opened while we may still be root: the daemon's own user need not
+   be able to read it. *ret -1 where there is no name. */
+static int open_named(const char *name, int *ret)
+{
+        int fd;
+
+        *ret = -1;
+        if (!name)
+                return 0;
+        /* Not to hang on a FIFO before it is found to be one. */
+        fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0) {
+                log_line(LOG_ERR, "%s: cannot be opened: %s", name, strerror(errno));
+                return -errno;
+        }
+        *ret = fd;
+        return 0;
+}
+
+/* A store that was not closed has changes beside it that a copy of the one file would not have. */
+static int check_no_log(const char *name)
+{
+        static const char *const beside[] = {"-wal", "-journal"};
+
+        for (size_t i = 0; name && i < sizeof(beside) / sizeof(beside[0]); i++) {
+                char path[PATH_MAX];
+                struct stat st;
+                int len = snprintf(path, sizeof(path), "%s%s", name, beside[i]);
+
+                if (len > 0 && (size_t)len < sizeof(path) && stat(path, &st) == 0 &&
+                    st.st_size > 0) {
+                        log_line(LOG_ERR,
+                                 "%s is there: that is a store with changes not yet in its file, "
+                                 "and "
+                                 "no backup",
+                                 path);
+                        return -EUCLEAN;
+                }
+        }
+        return 0;
+}
+
+static int work_offline(const struct options *o, int64_t older_than, int64_t caller)
+{
+        struct offline place = {.state_dir = o->state_dir,
+                                .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+                                .caller_uid = caller,
+                                .now = time(NULL)};
+        _cleanup_(close_fdp) int file = -1, key = -1, lock_fd = -1;
+        char error[512];
+        int r = check_no_log(o->restore);
+
+        if (r == 0)
+                r = open_named(o->restore, &file);
+        if (r == 0)
+                r = open_named(o->rotate_key ? o->new_key : o->backup_key, &key);
+        if (r < 0)
+                return r;
+        r = become_user(o->user, o->state_dir, error, sizeof(error));
+        if (r < 0) {
+                log_line(LOG_ERR, "%s", error);
+                return r;
+        }
+        r = lock_state(o->state_dir, &lock_fd);
+        if (r == 0)
+                r = become_guarded();
+        if (r == 0)
+                r = keyhash_init();
+        if (r < 0)
+                return r;
+        if (o->rotate_key)
+                return offline_rotate_key(&place, key);
+        return offline_restore(&place, &(struct offline_restore){.file = file,
+                                                                 .key_file = key,
+                                                                 .accept_lost = o->accept_lost,
+                                                                 .older_than = older_than});
+}
+
+static int run_offline(const struct options *o)
+{
+        int64_t older_than = -1;
+
+        if (o->older_than &&
+            expiry_parse_past(view_of(o->older_than), time(NULL), &older_than) < 0) {
+                log_line(LOG_ERR, "--revoke-older-than: %s", expiry_past_rule());
+                return EXIT_USAGE;
+        }
+        return work_offline(o, older_than, getuid()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
         struct options o;
@@ -166,5 +263,7 @@ int main(int argc, char **argv)
                 (void)fputs(o.help ? options_help() : "orgtokend " PACKAGE_VERSION "\n", stdout);
                 return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         }
+        if (o.restore || o.rotate_key)
+                return run_offline(&o);
         return run(&o) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -18,21 +18,47 @@
 #define ORGTOKEN_RUNTIME_DIR "/run/orgtoken"
 #endif
 
-enum option { STATE_DIR, RUNTIME_DIR, USER, GRANT_LIFE, HELP, VERSION, OPTION_COUNT };
+enum option {
+        STATE_DIR,
+        RUNTIME_DIR,
+        USER,
+        GRANT_LIFE,
+        RESTORE,
+        BACKUP_KEY,
+        ACCEPT_LOST,
+        OLDER_THAN,
+        ROTATE_KEY,
+        NEW_KEY,
+        HELP,
+        VERSION,
+        OPTION_COUNT
+};
 
 static const struct {
         const char *name;
         bool takes_value;
 } known[OPTION_COUNT] = {
-        [STATE_DIR] = {"--state-dir", true}, [RUNTIME_DIR] = {"--runtime-dir", true},
-        [USER] = {"--user", true},           [GRANT_LIFE] = {"--grant-life", true},
-        [HELP] = {"--help", false},          [VERSION] = {"--version", false},
+        [STATE_DIR] = {"--state-dir", true},
+        [RUNTIME_DIR] = {"--runtime-dir", true},
+        [USER] = {"--user", true},
+        [GRANT_LIFE] = {"--grant-life", true},
+        [RESTORE] = {"--restore", true},
+        [BACKUP_KEY] = {"--backup-key", true},
+        [ACCEPT_LOST] = {"--accept-lost-revocations", false},
+        [OLDER_THAN] = {"--revoke-older-than", true},
+        [ROTATE_KEY] = {"--rotate-key", false},
+        [NEW_KEY] = {"--new-key", true},
+        [HELP] = {"--help", false},
+        [VERSION] = {"--version", false},
 };
 
 const char *options_help(void)
 {
         return "usage: orgtokend [--state-dir DIR] [--runtime-dir DIR] [--user NAME]\n"
                "                 [--grant-life SECONDS|DURATION] [--help] [--version]\n"
+               "       orgtokend --restore FILE [--backup-key FILE] [--accept-lost-revocations]\n"
+               "                 [--revoke-older-than WHEN] [--state-dir DIR] [--user NAME]\n"
+               "       orgtokend --rotate-key [--new-key FILE] [--state-dir DIR] [--user NAME]\n"
                "\n"
                "Decides about organisation tokens for pam_orgtoken(8), and keeps them. Normally "
                "started by\n"
@@ -41,7 +67,20 @@ const char *options_help(void)
                "  --state-dir DIR     store and host key (" ORGTOKEN_STATE_DIR ")\n"
                "  --runtime-dir DIR   verify.sock and manage.sock (" ORGTOKEN_RUNTIME_DIR ")\n"
                "  --user NAME         whom to become where started by root (" OPTIONS_USER ")\n"
-               "  --grant-life TIME   how long an elevation lasts: seconds, 30s 10m 2h (15m)\n";
+               "  --grant-life TIME   how long an elevation lasts: seconds, 30s 10m 2h (15m)\n"
+               "\n"
+               "While no daemon runs, to the store:\n"
+               "\n"
+               "  --restore FILE      put a backup in its place; what was revoked since stays "
+               "revoked\n"
+               "  --backup-key FILE   the host key it was made under, where that has changed\n"
+               "  --accept-lost-revocations\n"
+               "                      go on where the store in place cannot tell what was revoked\n"
+               "  --revoke-older-than WHEN\n"
+               "                      go on, and end all tokens made before: 30d (ago), a date, "
+               "@EPOCH\n"
+               "  --rotate-key        make a new host key, and seal every row anew\n"
+               "  --new-key FILE      use these 32 bytes instead of making some\n";
 }
 
 static int fail(char *error, size_t size, const char *sentence, const char *value)
@@ -74,6 +113,14 @@ static int parse_grant_life(const char *value, int64_t *ret)
         return *ret >= 1 && *ret <= GRANT_TOTAL ? 0 : -ERANGE;
 }
 
+static int take_file(const char **ret, const char *value, char *error, size_t size)
+{
+        if (value[0] == '\0')
+                return fail(error, size, "not the name of a file", value);
+        *ret = value;
+        return 0;
+}
+
 static int take(struct options *o, enum option option, const char *value, char *error, size_t size)
 {
         switch (option) {
@@ -98,11 +145,38 @@ static int take(struct options *o, enum option option, const char *value, char *
                         return fail(error, size, "a grant lives seconds, or 30s 10m 2h, at most 8h",
                                     value);
                 return 0;
+        case RESTORE: return take_file(&o->restore, value, error, size);
+        case BACKUP_KEY: return take_file(&o->backup_key, value, error, size);
+        case NEW_KEY: return take_file(&o->new_key, value, error, size);
+        case OLDER_THAN: o->older_than = value; return 0;
+        case ACCEPT_LOST: o->accept_lost = true; return 0;
+        case ROTATE_KEY: o->rotate_key = true; return 0;
         case HELP: o->help = true; return 0;
         case VERSION: o->version = true; return 0;
         case OPTION_COUNT: break;
         }
         return -EINVAL;
+}
+
+/* Each of these words has a meaning beside certain others only; elsewhere it is a mistake. */
+static int check_together(const bool seen[static OPTION_COUNT], char *error, size_t size)
+{
+        static const enum option of_restore[] = {BACKUP_KEY, ACCEPT_LOST, OLDER_THAN};
+        static const enum option of_serving[] = {RUNTIME_DIR, GRANT_LIFE};
+
+        for (size_t i = 0; i < sizeof(of_restore) / sizeof(of_restore[0]); i++)
+                if (seen[of_restore[i]] && !seen[RESTORE])
+                        return fail(error, size, "only with --restore", known[of_restore[i]].name);
+        if (seen[NEW_KEY] && !seen[ROTATE_KEY])
+                return fail(error, size, "only with --rotate-key", known[NEW_KEY].name);
+        if (seen[ACCEPT_LOST] && seen[OLDER_THAN])
+                return fail(error, size, "one of the two", known[OLDER_THAN].name);
+        if (seen[RESTORE] && seen[ROTATE_KEY])
+                return fail(error, size, "not together with --restore", known[ROTATE_KEY].name);
+        for (size_t i = 0; i < sizeof(of_serving) / sizeof(of_serving[0]); i++)
+                if (seen[of_serving[i]] && (seen[RESTORE] || seen[ROTATE_KEY]))
+                        return fail(error, size, "only for serving", known[of_serving[i]].name);
+        return 0;
 }
 
 /* Which option an argument is; *ret_value what stands behind its '=', or NULL. */
@@ -148,6 +222,8 @@ int options_parse(int argc, char *const *argv, struct options *ret, char *error,
                 if (r < 0)
                         return r;
         }
-        *ret = o;
-        return 0;
+        r = check_together(seen, error, size);
+        if (r == 0)
+                *ret = o;
+        return r;
 }

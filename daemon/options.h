@@ -15,6 +15,13 @@ struct options {
         const char *runtime_dir;
         const char *user;
         int64_t grant_life; /* seconds */
+        /* Work on the store instead of serving; NULL or false: not asked for. */
+        const char *restore;    /* a backup */
+        const char *backup_key; /* the key that one was made under */
+        const char *older_than; /* WHEN in the past, unparsed: it depends on the time */
+        const char *new_key;
+        bool accept_lost;
+        bool rotate_key;
         bool has_runtime_dir;
         bool help;
         bool version;

@@ -78,3 +78,11 @@ int sealed_revoke_token(const struct sealed *s, struct record_token *token, int6
 /* Sets an earlier end; only ever shortens. */
 int sealed_end_token(const struct sealed *s, struct record_token *token, int64_t ends_at,
                      const char *reason, int64_t successor);
+
+/* Brings a token's row under another key, where its seal under the first one holds: mac, end_mac
+   and fingerprint become those of `to`; nothing is written. A live token's new mac is computed from
+   its proof, so that its secret works as before. Of a revoked one nothing is left to compute from:
+   its mac becomes a hash of the old one, which no secret leads to, so that its secret reads
+   "unknown" from then on. -EBADMSG: the seal does not hold, and must not be mended. */
+int sealed_remake_token(const struct sealed *from, const struct sealed *to,
+                        struct record_token *token);

@@ -13,6 +13,8 @@
 #define DOMAIN_LIVE    "token-mac"
 #define DOMAIN_REVOKED "revoked"
 #define DOMAIN_END     "token-end"
+/* of a token revoked under an earlier host key */
+#define DOMAIN_BURIED "revoked-before"
 
 struct claims {
         size_t len;
@@ -234,4 +236,32 @@ int sealed_end_token(const struct sealed *s, struct record_token *token, int64_t
         if (e == 0)
                 *token = sealed;
         return e;
+}
+
+int sealed_remake_token(const struct sealed *from, const struct sealed *to,
+                        struct record_token *token)
+{
+        struct record_token remade = *token;
+        enum sealed_token_state state;
+        _unfilled_ struct claims claims;
+        int e = sealed_judge_stored(from, token, &state);
+
+        if (e < 0)
+                return e;
+        if (state == SEALED_LIVE) {
+                e = encode_claims(token, &claims);
+                if (e < 0)
+                        return e;
+                mac_live(to, &claims, token->proof, remade.mac);
+        } else {
+                /* A proof beside a revoked mac: the row was given back what it had lost. */
+                if (token->has_proof || token->revoked_at == 0)
+                        return -EBADMSG;
+                keyhash_mac(to->key, DOMAIN_BURIED, view_of_bytes(token->mac, RECORD_MAC_LEN),
+                            remade.mac);
+        }
+        remade.key_fingerprint = to->fingerprint;
+        mac_end(to, &remade, remade.end_mac);
+        *token = remade;
+        return 0;
 }

@@ -39,6 +39,10 @@ struct store_writer *store_writer_close(struct store_writer *w);
 
 /* Quick integrity check of the whole store. 0 or -EUCLEAN. */
 int store_integrity(struct store_reader *r);
+/* All that can be checked without a key: pages, indexes, constraints, references; that the tables
+   have their triggers, and no others; that the changes have no gap. Takes its time. A writer's
+   reader checks most. 0 or -EUCLEAN. */
+int store_check(struct store_reader *r);
 
 /* One consistent state for all look-ups between the two; nesting is an error. Look-ups outside are
    each consistent by themselves. */
@@ -77,6 +81,9 @@ int store_find_notified(struct store_reader *r, int64_t *ret);
 /* Tokens that were made and not acknowledged. */
 typedef int (*store_id_visitor)(void *context, int64_t id);
 int store_list_undelivered(struct store_reader *r, store_id_visitor visit, void *context);
+
+/* The last ids given to an org and to a user, the deleted ones included. */
+int store_last_ids(struct store_reader *r, int64_t *ret_org, int64_t *ret_user);
 
 /* How many characters of this id a key id must show (6 to 10) to be unique in the store. */
 int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret);
@@ -184,6 +191,12 @@ int store_put_undelivered(struct store_writer *w, int64_t token_id);
 int store_delete_undelivered(struct store_writer *w, int64_t token_id);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
+int store_delete_grants(struct store_writer *w);
+
+/* A transaction that brings the rows under another host key, and the store with them. In it, and in
+   no other, store_remake_token() may change the key that a token's mac was made with. */
+int store_remake_begin(struct store_writer *w, int64_t fingerprint);
+int store_remake_token(struct store_writer *w, const struct record_token *token);
 
 /* What changed after a revision, oldest first: for a copy of the store. kind is one of 'o' org, 'u'
    user, 'm' member, 'a' account, 'g' guarded, 't' token, 'p' policy; key is that row's key as text
@@ -195,3 +208,22 @@ int store_list_changes(struct store_reader *r, int64_t after, unsigned max,
 /* Copies the store, as of one moment, to a new file (0600; -EEXIST where it is there). Runs in
    steps beside other readers. Gives the revision that the copy holds. */
 int store_backup(struct store_reader *r, const char *path, int64_t *ret_revision);
+
+/* ---- one store in the place of another, while no daemon has it open ---- */
+
+/* How the name begins of a file that will be the store. Not STORE_TEMPORARY: a first start takes
+   that for its own. */
+#define STORE_STAGED ".restore-"
+
+/* Copies what fd is open on, a regular file, to a file of its own beside the store (0600). -EUCLEAN
+   where it is none, or too short for a store. What an interrupted call left is replaced. */
+int store_stage(const char *dir, int fd);
+/* Opens that file as store_writer_open() opens the store. */
+int store_staged_open(const char *dir, struct store_writer **ret);
+/* Puts it, closed by everybody, into the store's place, which it takes whole or not at all. What
+   was there, damaged or not, stays beside it as STORE_FILE with `aside` behind the name, and what
+   lay beside that likewise. -EEXIST where that name is taken. Where it was interrupted there may be
+   no store, but never a mixture; what was there has then its new name already. */
+int store_install(const char *dir, const char *aside);
+/* Removes what store_stage() made, and all traces of it. */
+void store_unstage(const char *dir);

@@ -60,6 +60,10 @@ enum store_sql {
         SQL_COUNT_USER_TOKENS,
         SQL_COUNT_KIND_TOKENS,
         SQL_INTEGRITY,
+        SQL_INTEGRITY_WHOLE,
+        SQL_REFERENCES,
+        SQL_CHANGES_WHOLE,
+        SQL_LAST_IDS,
         SQL_NEXT_REVISION,
         SQL_APPEND_CHANGE,
         SQL_NEXT_ORG_ID,
@@ -82,6 +86,9 @@ enum store_sql {
         SQL_DELETE_UNDELIVERED,
         SQL_PUT_GRANT,
         SQL_DELETE_GRANT,
+        SQL_DELETE_GRANTS,
+        SQL_PUT_FINGERPRINT,
+        SQL_REMAKE_TOKEN,
         SQL_STATEMENTS,
 };
 
@@ -96,9 +103,10 @@ enum store_transaction { TRANSACTION_NONE = 1, TRANSACTION_CHANGE, TRANSACTION_L
 struct store_writer {
         struct store_reader reader;
         enum store_transaction open;
-        bool changed; /* something was put: the commit takes a revision */
-        bool broken;  /* a step failed half-way: the transaction can only be rolled back */
-        bool relaxed; /* commits are not synced now, as local facts want it */
+        bool changed;  /* something was put: the commit takes a revision */
+        bool broken;   /* a step failed half-way: the transaction can only be rolled back */
+        bool relaxed;  /* commits are not synced now, as local facts want it */
+        bool remaking; /* the triggers are off: rows go over to another key */
 };
 
 /* ---- store_sqlite_open.c ---- */
@@ -112,6 +120,23 @@ int store_sqlite_run(struct sqlite3 *db, const char *sql);
 int store_sqlite_connect(const char *path, bool writable, struct sqlite3 **ret);
 /* "DIR/name" with the links in DIR resolved. The caller frees it. -ENOMEM, -ENOENT, -ENOTDIR, …. */
 int store_sqlite_path(const char *dir, const char *name, char **ret);
+/* store_writer_open() for a file of another name. */
+int store_sqlite_writer_open(const char *dir, const char *name, struct store_writer **ret);
+
+/* ---- store_sqlite_file.c ---- */
+
+/* What SQLite may leave beside a database file, the file itself ("") first. */
+#define STORE_SQLITE_BESIDE 4
+extern const char *const store_sqlite_beside[STORE_SQLITE_BESIDE];
+/* The tables and triggers of this version. Static storage. */
+const char *store_sqlite_schema(void);
+/* 0; -EIO where something is beside the file, which would be its own log. */
+int store_sqlite_check_alone(const char *path);
+int store_sqlite_remove(const char *path);
+/* Renames, and never over something that is there: -EEXIST. */
+int store_sqlite_rename_new(const char *from, const char *to);
+/* Brings a file, or (with O_DIRECTORY in flags) a directory's entries, to the disk. */
+int store_sqlite_sync(const char *path, int flags);
 
 /* ---- store_sqlite_query.c ---- */
 

@@ -16,17 +16,19 @@ static const char schema[] =
 #include "daemon/schema.inc"
         ;
 
-/* What SQLite may leave beside a database file. */
-static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
-#define BESIDE_COUNT (sizeof(beside) / sizeof(beside[0]))
+const char *const store_sqlite_beside[STORE_SQLITE_BESIDE] = {"", "-journal", "-wal", "-shm"};
+
+const char *store_sqlite_schema(void)
+{
+        return schema;
+}
 
 static inline void sqlite3_closep(sqlite3 **db)
 {
         (void)sqlite3_close(*db);
 }
 
-/* Renames, and never over something that is there. */
-static int rename_new(const char *from, const char *to)
+int store_sqlite_rename_new(const char *from, const char *to)
 {
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
                 return 0;
@@ -38,7 +40,7 @@ static int rename_new(const char *from, const char *to)
         return unlink(from) < 0 ? -errno : 0;
 }
 
-static int sync_path(const char *path, int flags)
+int store_sqlite_sync(const char *path, int flags)
 {
         _cleanup_(close_fdp) int fd = open(path, flags | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -55,26 +57,26 @@ static int sync_parent(const char *path)
         if (!dir)
                 return -ENOMEM;
         *strrchr(dir, '/') = '\0';
-        return sync_path(dir[0] ? dir : "/", O_DIRECTORY);
+        return store_sqlite_sync(dir[0] ? dir : "/", O_DIRECTORY);
 }
 
 /* Puts a finished file where it belongs, so that it is there whole or not at all, power loss
  * included. */
 static int publish(const char *temporary, const char *path)
 {
-        int e = sync_path(temporary, 0);
+        int e = store_sqlite_sync(temporary, 0);
 
         if (e == 0)
-                e = rename_new(temporary, path);
+                e = store_sqlite_rename_new(temporary, path);
         return e < 0 ? e : sync_parent(path);
 }
 
-static int remove_with_beside(const char *path)
+int store_sqlite_remove(const char *path)
 {
-        for (size_t i = 0; i < BESIDE_COUNT; i++) {
+        for (size_t i = 0; i < STORE_SQLITE_BESIDE; i++) {
                 _cleanup_(freep) char *whole = NULL;
 
-                if (asprintf(&whole, "%s%s", path, beside[i]) < 0) {
+                if (asprintf(&whole, "%s%s", path, store_sqlite_beside[i]) < 0) {
                         whole = NULL;
                         return -ENOMEM;
                 }
@@ -139,12 +141,12 @@ static int make_empty(const char *path)
 }
 
 /* The file must stand alone before it is renamed: what is still in its log would stay behind. */
-static int check_alone(const char *path)
+int store_sqlite_check_alone(const char *path)
 {
-        for (size_t i = 1; i < BESIDE_COUNT; i++) {
+        for (size_t i = 1; i < STORE_SQLITE_BESIDE; i++) {
                 _cleanup_(freep) char *whole = NULL;
 
-                if (asprintf(&whole, "%s%s", path, beside[i]) < 0) {
+                if (asprintf(&whole, "%s%s", path, store_sqlite_beside[i]) < 0) {
                         whole = NULL;
                         return -ENOMEM;
                 }
@@ -167,18 +169,18 @@ int store_create(const char *dir, int64_t fingerprint, int64_t now)
         /* What an interrupted creation left. A journal of it would be played back into the new
          * file. */
         if (e == 0)
-                e = remove_with_beside(temporary);
+                e = store_sqlite_remove(temporary);
         if (e == 0)
                 e = make_empty(temporary);
         if (e < 0)
                 return e;
         e = build(temporary, fingerprint, now);
         if (e == 0)
-                e = check_alone(temporary);
+                e = store_sqlite_check_alone(temporary);
         if (e == 0)
                 e = publish(temporary, path);
         if (e < 0)
-                (void)remove_with_beside(temporary);
+                (void)store_sqlite_remove(temporary);
         return e;
 }
 
@@ -275,7 +277,7 @@ int store_backup(struct store_reader *r, const char *path, int64_t *ret_revision
         if (e == 0)
                 e = publish(temporary, whole);
         if (e < 0) {
-                (void)remove_with_beside(temporary);
+                (void)store_sqlite_remove(temporary);
                 return e;
         }
         *ret_revision = revision;

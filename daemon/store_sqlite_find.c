@@ -385,3 +385,20 @@ int store_count_tokens(struct store_reader *r, enum token_kind kind, int64_t own
         *ret_live = live;
         return 0;
 }
+
+int store_last_ids(struct store_reader *r, int64_t *ret_org, int64_t *ret_user)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_LAST_IDS);
+        int64_t org, user;
+        int e = query_row(&q);
+
+        if (e < 0)
+                return e == -ENOENT ? -EUCLEAN : e;
+        org = query_number(&q, 0, INT64_MAX);
+        user = query_number(&q, 0, INT64_MAX);
+        if (q.error < 0)
+                return q.error;
+        *ret_org = org;
+        *ret_user = user;
+        return 0;
+}

@@ -248,12 +248,12 @@ static void reader_clear(struct store_reader *r)
         r->path = NULL;
 }
 
-static int reader_fill(struct store_reader *r, const char *dir, bool writable)
+static int reader_fill(struct store_reader *r, const char *dir, const char *name, bool writable)
 {
         struct store_freshness freshness;
         int e;
 
-        e = store_sqlite_path(dir, STORE_FILE, &r->path);
+        e = store_sqlite_path(dir, name, &r->path);
         if (e == 0)
                 e = check_files(r->path);
         if (e == 0)
@@ -300,14 +300,14 @@ int store_reader_open(const char *dir, struct store_reader **ret)
 
         if (!r)
                 return -ENOMEM;
-        e = reader_fill(r, dir, false);
+        e = reader_fill(r, dir, STORE_FILE, false);
         if (e < 0)
                 return e;
         *ret = steal_ptr(r);
         return 0;
 }
 
-int store_writer_open(const char *dir, struct store_writer **ret)
+int store_sqlite_writer_open(const char *dir, const char *name, struct store_writer **ret)
 {
         _cleanup_(store_writer_closep) struct store_writer *w = calloc(1, sizeof(*w));
         int e;
@@ -315,11 +315,16 @@ int store_writer_open(const char *dir, struct store_writer **ret)
         if (!w)
                 return -ENOMEM;
         w->open = TRANSACTION_NONE;
-        e = reader_fill(&w->reader, dir, true);
+        e = reader_fill(&w->reader, dir, name, true);
         if (e < 0)
                 return e;
         *ret = steal_ptr(w);
         return 0;
+}
+
+int store_writer_open(const char *dir, struct store_writer **ret)
+{
+        return store_sqlite_writer_open(dir, STORE_FILE, ret);
 }
 
 struct store_reader *store_writer_reader(struct store_writer *w)

@@ -110,6 +110,15 @@ static const char *const text[SQL_STATEMENTS] = {
         /* +: through the table and not through the index, which would look up every row. */
         [SQL_COUNT_KIND_TOKENS] = "SELECT count(*) FROM token WHERE +kind = ?1 AND " IS_LIVE,
         [SQL_INTEGRITY] = "PRAGMA quick_check(1)",
+        [SQL_INTEGRITY_WHOLE] = "PRAGMA integrity_check(1)",
+        [SQL_REFERENCES] = "PRAGMA foreign_key_check",
+        /* A row for each thing that is wrong with them. */
+        [SQL_CHANGES_WHOLE] =
+                "SELECT 1 FROM meta WHERE id = 1 AND (revision <> (SELECT ifnull(max(revision), 0)"
+                " FROM change) OR revision <> (SELECT count(DISTINCT revision) FROM change))",
+        [SQL_LAST_IDS] = "SELECT max(last_org_id, (SELECT ifnull(max(id), 0) FROM org)),"
+                         " max(last_user_id, (SELECT ifnull(max(id), 0) FROM user))"
+                         " FROM meta WHERE id = 1",
 
         [SQL_NEXT_REVISION] =
                 "UPDATE meta SET revision = revision + 1 WHERE id = 1 RETURNING revision",
@@ -180,6 +189,10 @@ static const char *const text[SQL_STATEMENTS] = {
                           " renewed_at = excluded.renewed_at",
         [SQL_DELETE_GRANT] = "DELETE FROM grants WHERE actor = ? AND real_uid = ? AND org_id = ?"
                              " AND token_id = ? AND account = ?",
+        [SQL_DELETE_GRANTS] = "DELETE FROM grants",
+        [SQL_PUT_FINGERPRINT] = "UPDATE meta SET fingerprint = ? WHERE id = 1 RETURNING 1",
+        [SQL_REMAKE_TOKEN] = "UPDATE token SET mac = ?2, key_fingerprint = ?3, end_mac = ?4"
+                             " WHERE id = ?1 RETURNING id",
 };
 
 struct query query_begin(struct store_reader *r, enum store_sql sql)

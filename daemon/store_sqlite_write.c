@@ -59,11 +59,25 @@ static int set_strict(struct store_writer *w)
         return e;
 }
 
+/* Off for the one transaction that changes what the triggers keep: which key a row is under. */
+static int set_triggers(struct store_writer *w, bool on)
+{
+        int is = -1, result = sqlite3_db_config(w->reader.db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                                                on ? 1 : 0, &is);
+
+        if (result != SQLITE_OK || is != (on ? 1 : 0))
+                return -EIO;
+        w->remaking = !on;
+        return 0;
+}
+
 static void end(struct store_writer *w)
 {
         if (w->open != TRANSACTION_NONE && !sqlite3_get_autocommit(w->reader.db))
                 (void)run_fixed(w, SQL_ROLLBACK);
         w->open = TRANSACTION_NONE;
+        if (w->remaking)
+                (void)set_triggers(w, true);
         /* Where it fails, the next store_write_begin() tries again and answers for it. */
         (void)set_strict(w);
 }
@@ -82,6 +96,31 @@ int store_write_begin(struct store_writer *w)
         int e = w->open == TRANSACTION_NONE ? set_strict(w) : 0;
 
         return e < 0 ? e : begin(w, TRANSACTION_CHANGE);
+}
+
+static int put_fingerprint(struct store_writer *w, int64_t fingerprint)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_FINGERPRINT);
+        int e;
+
+        query_bind_number(&q, fingerprint);
+        e = query_row(&q);
+        if (e == 0)
+                e = query_run(&q);
+        return e == -ENOENT ? -EUCLEAN : e;
+}
+
+int store_remake_begin(struct store_writer *w, int64_t fingerprint)
+{
+        int e = w->open == TRANSACTION_NONE ? set_triggers(w, false) : -EINVAL;
+
+        if (e == 0)
+                e = store_write_begin(w);
+        if (e == 0)
+                e = put_fingerprint(w, fingerprint);
+        if (e < 0)
+                end(w);
+        return e;
 }
 
 static int take_revision(struct store_writer *w, int64_t *ret)
@@ -427,6 +466,24 @@ int store_update_token(struct store_writer *w, const struct record_token *token)
         return e < 0 ? e : note_change(w, "t", token->id, NULL);
 }
 
+int store_remake_token(struct store_writer *w, const struct record_token *token)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_REMAKE_TOKEN);
+        bool ends = token->ends_at != EXPIRY_NEVER;
+        int e = w->remaking ? check_open(w, false) : -EINVAL;
+
+        if (e < 0)
+                return e;
+        query_bind_number(&q, token->id);
+        query_bind_bytes(&q, token->mac, sizeof(token->mac));
+        query_bind_number(&q, token->key_fingerprint);
+        query_bind_bytes(&q, token->end_mac, ends ? sizeof(token->end_mac) : 0);
+        e = query_row(&q);
+        if (e == 0)
+                e = query_run(&q);
+        return e < 0 ? e : note_change(w, "t", token->id, NULL);
+}
+
 /* ---- local facts ---- */
 
 int store_put_last_use(struct store_writer *w, const struct record_last_use *use)
@@ -522,4 +579,11 @@ int store_delete_grant(struct store_writer *w, const struct record_grant *grant)
         query_bind_number(&q, grant->token_id);
         query_bind_text(&q, view_of(grant->account));
         return run_delete(w, &q);
+}
+
+int store_delete_grants(struct store_writer *w)
+{
+        int e = check_open(w, true);
+
+        return e < 0 ? e : run_fixed(w, SQL_DELETE_GRANTS);
 }

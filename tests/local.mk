@@ -67,6 +67,8 @@ test_programs = \
   %D%/daemon/test_options \
   %D%/daemon/test_peer \
   %D%/daemon/test_quota \
+  %D%/daemon/test_restore \
+  %D%/daemon/test_rotate_key \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
   %D%/daemon/test_store \
@@ -117,6 +119,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
 %C%_support_libsupport_la_SOURCES = \
   %D%/support/daemon_fixture.c \
   %D%/support/fake_daemon.c \
+  %D%/support/killed.c \
   %D%/support/manage_fixture.c \
   %D%/support/manage_model.c \
   %D%/support/pam_harness.c \
@@ -126,6 +129,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/daemon/verify_scene.h \
   %D%/support/daemon_fixture.h \
   %D%/support/fake_daemon.h \
+  %D%/support/killed.h \
   %D%/support/manage_fixture.h \
   %D%/support/manage_model.h \
   %D%/support/memory_store.h \

@@ -65,6 +65,34 @@ static void test_all(void **state)
         assert_non_null(strstr(options_help(), "--grant-life"));
 }
 
+static void test_work_on_the_store(void **state)
+{
+        struct options o;
+        char error[512];
+
+        (void)state;
+        assert_int_equal(parse((const char *[]){NULL}, &o, error), 0);
+        assert_null(o.restore);
+        assert_false(o.rotate_key || o.accept_lost);
+        assert_int_equal(
+                parse((const char *[]){"--restore", "b", "--state-dir=/s", "--backup-key=/k",
+                                       "--revoke-older-than", "30d", NULL},
+                      &o, error),
+                0);
+        assert_string_equal(o.restore, "b");
+        assert_string_equal(o.backup_key, "/k");
+        assert_string_equal(o.older_than, "30d");
+        assert_int_equal(parse((const char *[]){"--restore=b", "--accept-lost-revocations", NULL},
+                               &o, error),
+                         0);
+        assert_true(o.accept_lost);
+        assert_int_equal(
+                parse((const char *[]){"--rotate-key", "--new-key", "/n", NULL}, &o, error), 0);
+        assert_true(o.rotate_key);
+        assert_string_equal(o.new_key, "/n");
+        assert_non_null(strstr(options_help(), "--revoke-older-than"));
+}
+
 static void test_grant_life(void **state)
 {
         static const struct {
@@ -115,6 +143,18 @@ static void test_refused(void **state)
                 {{"-h"}, "-h"},
                 {{"serve"}, "serve"},
                 {{""}, "no such option"},
+                {{"--restore"}, "--restore: needs a value"},
+                {{"--restore="}, "not the name of a file"},
+                {{"--accept-lost-revocations"}, "only with --restore"},
+                {{"--revoke-older-than", "30d"}, "only with --restore"},
+                {{"--backup-key=/k"}, "only with --restore"},
+                {{"--new-key=/k"}, "only with --rotate-key"},
+                {{"--rotate-key=yes"}, "takes no value"},
+                {{"--restore=/b", "--rotate-key"}, "not together"},
+                {{"--restore=/b", "--runtime-dir=/r"}, "only for serving"},
+                {{"--rotate-key", "--grant-life=1h"}, "only for serving"},
+                {{"--restore=/b", "--accept-lost-revocations", "--revoke-older-than=1d"},
+                 "one of the two"},
                 {{"--"}, "--"},
         };
         char error[512];
@@ -132,9 +172,8 @@ static void test_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),
-                cmocka_unit_test(test_all),
-                cmocka_unit_test(test_grant_life),
+                cmocka_unit_test(test_defaults),          cmocka_unit_test(test_all),
+                cmocka_unit_test(test_work_on_the_store), cmocka_unit_test(test_grant_life),
                 cmocka_unit_test(test_refused),
         };
 

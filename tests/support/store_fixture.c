@@ -62,7 +62,6 @@ struct store_fixture *fixture_new(void)
 {
         struct store_fixture *f = calloc(1, sizeof(*f));
         const char *base = getenv("TMPDIR");
-        uint8_t key[KEYHASH_KEY_LEN];
 
         must_have(f);
         must(keyhash_init(), "keyhash_init");
@@ -74,8 +73,8 @@ struct store_fixture *fixture_new(void)
                 f->dir = NULL;
         must_have(f->dir);
         must_have(mkdtemp(f->dir));
-        keyhash_random(key, sizeof(key));
-        must(keyhash_new(key, &f->key), "keyhash_new");
+        keyhash_random(f->key_bytes, sizeof(f->key_bytes));
+        must(keyhash_new(f->key_bytes, &f->key), "keyhash_new");
         must(store_create(f->dir, keyhash_fingerprint(f->key), FIXTURE_NOW), "store_create");
         fixture_open(f);
         return f;
@@ -91,6 +90,21 @@ struct store_fixture *fixture_free(struct store_fixture *f)
         free(f->dir);
         free(f);
         return NULL;
+}
+
+void fixture_write_key(const struct store_fixture *f)
+{
+        char *path = NULL;
+        int fd;
+
+        if (asprintf(&path, "%s/key", f->dir) < 0)
+                path = NULL;
+        must_have(path);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        must(fd < 0 ? -errno : 0, path);
+        must(write(fd, f->key_bytes, sizeof(f->key_bytes)) < 0 ? -errno : 0, path);
+        must(close(fd) < 0 ? -errno : 0, path);
+        free(path);
 }
 
 static void commit(struct store_fixture *f)

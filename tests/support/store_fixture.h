@@ -12,6 +12,7 @@
 struct store_fixture {
         char *dir; /* 0700, removed with all that is in it */
         struct keyhash *key;
+        uint8_t key_bytes[KEYHASH_KEY_LEN];
         struct store_reader *reader; /* a connection of its own, as verification has */
         struct store_writer *writer;
         struct sealed sealed;  /* that reader, and the writer */
@@ -25,6 +26,9 @@ struct store_fixture *fixture_free(struct store_fixture *f);
 /* Closes reader and writer, or opens them again. */
 void fixture_close(struct store_fixture *f);
 void fixture_open(struct store_fixture *f);
+
+/* Puts the host key into the store's directory, where a daemon looks for it. */
+void fixture_write_key(const struct store_fixture *f);
 
 /* Each gives the new row's id. Policy of an org: no bounds, `never` allowed. */
 int64_t fixture_org(struct store_fixture *f, const char *name);
