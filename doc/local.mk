@@ -6,7 +6,14 @@ dist_pkgdata_DATA = %D%/gitleaks.toml
 recipesdir = $(docdir)/recipes
 dist_recipes_DATA = \
   %D%/recipes/README.md \
+  %D%/recipes/apache.md \
+  %D%/recipes/doas.md \
+  %D%/recipes/dovecot.md \
+  %D%/recipes/login.md \
   %D%/recipes/nginx.md \
   %D%/recipes/openssh.md \
+  %D%/recipes/postfix-saslauthd.md \
   %D%/recipes/postgresql.md \
-  %D%/recipes/su.md
+  %D%/recipes/su.md \
+  %D%/recipes/sudo.md \
+  %D%/recipes/vsftpd.md

@@ -28,7 +28,8 @@ in which organisation) is the page README.md beside it. <!-- sandbox: COMMAND --
 
 The table: | account | password typed | answer |, where an answer is "in" or "refused" with more words behind it;
 a word in back quotes behind "refused" is the verdict that must be in the log. In the rows pat_… is a token of
-alice, ak_… a key of acme; "its password" is the account's, tried before any token is, and "its password, after
+alice, ak_… a key of acme; "its password" is the account's, "her own
+password" that of alice, both tried before any token is, and "its password, after
 a token" after them.
 """
 import os
@@ -46,7 +47,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 DRIVE = os.path.join(TOP, "tests/support/ptydrive.py")
 MARKS = ("file", "lines", "sh", "typed", "seen", "log", "undisturbed")
 PASSWORDS = {"alice": "correct-horse", "bob": "battery-staple", "acme-deploy": "deploy-password"}
-BEFORE, AFTER = ("its password", "its password, mistyped"), ("its password, after a token",)
+BEFORE, AFTER = ("its password", "her own password", "its password, mistyped"), ("its password, after a token",)
 TOKEN = re.compile(r"(?:pat|ak)_…(?:@[a-z]+)?|its password")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 WORK = "/run/orgtoken-recipe"
@@ -226,6 +227,8 @@ class World:
             return self.key[which] + suffix
         if words == "its password" or words in AFTER:
             return PASSWORDS[account]
+        if words == "her own password":
+            return PASSWORDS["alice"]
         if words == "its password, mistyped":
             return PASSWORDS[account] + "x"
         raise Bad("a row with an unknown password: " + words)
@@ -246,6 +249,7 @@ class Typed:
         at = max([i for i, line in enumerate(block.lines) if TOKEN.search(line)], default=None)
         if at is None:
             raise Bad("a typed block in which no token is typed: " + self.command)
+        self.words = TOKEN.search(block.lines[at]).group()
         self.prompts = block.lines[1:at + 1]
         after = block.lines[at + 1:]
         self.interrupted = after[-1:] == ["^C"]
@@ -321,7 +325,7 @@ class Run:
             raise Bad("its table has to say who is in and who is refused")
         for what, pattern in (("names no organisation", r"pat_…"), ("names one", r"pat_…@acme"),
                               ("names a wrong one", r"pat_…@globex"), ("is a key", r"ak_…"),
-                              ("is a password", r"its password"), ("is a wrong password", r"its password, mistyped")):
+                              ("is a password", r"(?:its|her own) password"), ("is a wrong password", r"its password, mistyped")):
             if not any(re.fullmatch(pattern, words) for _, words, _ in self.rows):
                 raise Bad("its table has no row in which what is typed " + what)
 
@@ -363,8 +367,8 @@ class Run:
         opened, shown = typed.run(account, secret)
         good = opened is want
         if good and verdict:
-            if not self.syslog.waits_for(r"token rejected: %s;" % verdict, start):
-                good, shown = False, shown + "\nno 'token rejected: %s' in syslog" % verdict
+            if not self.syslog.waits_for(r"(token rejected|session refused): %s;" % verdict, start):
+                good, shown = False, shown + "\nno '%s' in syslog" % verdict
             lines = [line.strip() for line in shown.splitlines()]
             for want_line in self.seen:
                 if not any(re.fullmatch(wild(want_line), line) for line in lines):
@@ -402,10 +406,8 @@ class Run:
     def run_others(self):
         """The page's other commands, as they stand."""
         for typed in self.typed[1:]:
-            account, words = self.first_in("pat_") if typed.account == "alice" else (typed.account, None)
-            if words is None:
-                words = next(w for a, w, answer in self.rows if a == account and answer.startswith("in"))
-            self.attempt(typed, account, self.world.secret(words, account), True, typed.command)
+            secret = self.world.secret(typed.words, typed.account)
+            self.attempt(typed, typed.account, secret, True, typed.command)
 
     def run_refusals(self):
         for kind in ("pat_", "ak_"):
