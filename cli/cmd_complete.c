@@ -18,6 +18,7 @@ struct complete {
         const char *prefix; /* what is typed of the word */
         char orgs[ORGS_MAX][256];
         size_t org_count;
+        const char *org; /* the first word behind the command, where there is one */
 };
 
 /* What does not begin as typed is left out here, so that no shell has to. */
@@ -120,6 +121,16 @@ static void offer_words(struct complete *c, const char *const *words)
                 offer(c, *words, NULL);
 }
 
+/* Who is one already, for the admins; root, who may add whoever there is, sees all. */
+static void offer_members(struct complete *c)
+{
+        size_t before = c->call->out.to.len;
+
+        from_list(c, WIRE_V_USER_LIST, NULL, take_user);
+        if (c->call->out.to.len == before)
+                from_list(c, WIRE_V_MEMBER_LIST, c->org, take_user);
+}
+
 static void offer_names(struct complete *c, enum wire_field field, const char *noun)
 {
         static const char *const services[] = {"sshd",   "su",    "su-l", "sudo",
@@ -129,6 +140,8 @@ static void offer_names(struct complete *c, enum wire_field field, const char *n
                 from_list(c, WIRE_V_ORG_LIST, NULL, take_org);
         else if (field == WIRE_F_KEY_ID)
                 offer_key_ids(c, noun);
+        else if (field == WIRE_F_USER && strcmp(noun, "member") == 0 && c->org)
+                offer_members(c);
         else if (field == WIRE_F_USER || field == WIRE_F_ACTOR)
                 from_list(c, WIRE_V_USER_LIST, NULL, take_user);
         else if (field == WIRE_F_ACCOUNT || field == WIRE_F_LIMIT_ACCOUNT)
@@ -236,14 +249,17 @@ struct place {
         const char *noun;
         const struct command *command;
         size_t positionals;
+        const char *first;        /* of the positionals */
         const struct arg *awaits; /* an option whose value comes now */
         bool awaits_socket;
+        bool lost; /* a word that is no command: nothing fits behind it */
 };
 
 static void take_plain_word(struct place *p, const char *word)
 {
         if (p->command) {
-                p->positionals++;
+                if (p->positionals++ == 0)
+                        p->first = word;
                 return;
         }
         COMMAND_FOR_EACH(row)
@@ -259,6 +275,8 @@ static void take_plain_word(struct place *p, const char *word)
                         return;
                 }
         }
+        /* "help" stands before what it is to tell about. */
+        p->lost = p->noun || strcmp(word, "help") != 0;
 }
 
 /* No value is looked at: it may be half typed, or wrong, and is the command's to judge. */
@@ -292,6 +310,8 @@ static void offer_at(struct complete *c, const struct place *p)
                 positional = positional_at(p->command, p->positionals);
                 if (positional)
                         offer_values(c, positional, p->noun);
+        } else if (p->lost) {
+                return;
         } else if (p->noun) {
                 offer_verbs(c, p->noun);
         } else {
@@ -315,6 +335,7 @@ static int complete(struct call *call)
                 else
                         c.prefix = word;
         }
+        c.org = place.first;
         offer_at(&c, &place);
         (void)output_flush(&call->out, &call->error);
         call->error = (struct error){0};
