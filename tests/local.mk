@@ -51,6 +51,7 @@ test_programs = \
   %D%/pam/test_session \
   %D%/pam/test_stack \
   %D%/daemon/test_access \
+  %D%/daemon/test_clock \
   %D%/daemon/test_clockmark \
   %D%/daemon/test_grant \
   %D%/daemon/test_hostkey \
@@ -150,6 +151,12 @@ tests_daemon_test_verify_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_ends_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_rows_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
+
+# The daemon under clocks that a test sets, for test_clock. Its definitions stand before libc's.
+check_PROGRAMS += %D%/support/stepped_orgtokend
+%C%_support_stepped_orgtokend_SOURCES = daemon/main.c %D%/support/stepped_clock.c %D%/support/stepped_clock.h
+%C%_support_stepped_orgtokend_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
+%C%_support_stepped_orgtokend_LDADD = daemon/libdaemon.la
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la
