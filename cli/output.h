@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "common/view.h"
 
-/* Exit statuses (DESIGN: "The command"). */
+/* Exit statuses, as in orgtoken(1). */
 enum status {
         STATUS_DONE = 0,
         STATUS_REFUSED = 1,

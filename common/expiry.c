@@ -251,7 +251,7 @@ int expiry_parse(struct view text, int64_t now, int64_t *ret)
         r = parse_when(text, now, 1, &when);
         if (r < 0)
                 return r;
-        /* The end is exclusive (DESIGN: "The decision"), now >= expires_at is expired.
+        /* The end is exclusive (orgtokend judges alike), now >= expires_at is expired.
            The very second is refused too: the token would be dead on arrival. */
         if (when <= now)
                 return -ETIME;

@@ -1,5 +1,5 @@
 /*
- * Times that people type: WHEN (DESIGN: "The command"), DURATION, and is it past. Seconds since the
+ * Times that people type: WHEN (orgtoken(1), "Values"), DURATION, and is it past. Seconds since the
  * epoch, UTC; `now` is always passed in. Pure.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /*
- * The token grammar: shape, checksum, ids and key ids (DESIGN: "Token format"). Pure functions
+ * The token grammar: shape, checksum, ids and key ids (orgtoken(1), TOKENS). Pure functions
  * without I/O or allocation; what they return points into what they were given. Knows nothing of
  * the store.
  */

@@ -1,5 +1,5 @@
 /*
- * The answers of the decision (DESIGN: "The decision"), in order of precedence. A verdict is an
+ * The answers of the decision (orgtoken(1), VERDICTS), in order of precedence. A verdict is an
  * answer about a token; "unavailable" and every other failure to answer is an errno and never a
  * verdict. Switches over it have no default, so that a new verdict does not compile until it is
  * handled.

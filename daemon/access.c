@@ -7,7 +7,7 @@
 #define ADMINS  (ACCESS_ADMIN | ACCESS_ROOT)
 #define OWNERS  (ACCESS_OWNER | ACCESS_ROOT)
 
-/* No default: a verb without a row must not compile (R10, kanidm GHSA-xxwr-vvr3-2g9f: a new verb
+/* No default: a verb without a row must not compile (kanidm, GHSA-xxwr-vvr3-2g9f: a new verb
    fell into the wildcard of the access check). */
 unsigned access_roles(enum wire_verb verb)
 {

@@ -1,7 +1,7 @@
 /*
- * Who may do what (SECURITY.md section 1): the total table of verb and role. Knows nothing of the
- * store and asks nobody: the caller of access_is_allowed() has found out what the peer is to the
- * thing that the verb names.
+ * Who may do what (doc/PROTOCOL.md, "Who may"): the total table of verb and role. Knows nothing of
+ * the store and asks nobody: the caller of access_is_allowed() has found out what the peer is to
+ * the thing that the verb names.
  */
 #pragma once
 

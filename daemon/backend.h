@@ -2,7 +2,7 @@
  * What the daemon serves from: host key, store and everything that stands on them. Owns the three
  * connections to the store (the event loop's, the worker's, the writer's) and the tables in memory.
  * A part that cannot be opened is absent, answered as "unavailable", and tried again; nothing is
- * ever made anew beside what is there (DESIGN: "The daemon").
+ * ever made anew beside what is there.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * The clock's high-water mark (DESIGN: the `expired` row): judging time is the later of the clock
+ * The clock's high-water mark (orgtokend(8), TROUBLE): judging time is the later of the clock
  * and the mark, so that a step back revives nothing; the mark follows the clock only after realtime
  * and boottime have agreed for five minutes, so that one wild forward jump ends nothing for good.
  * Time is passed in. Pure.

@@ -1,5 +1,5 @@
 /*
- * Grants (DESIGN: "Elevation"): who proved an org a moment ago with sudo, su or doas, so that the
+ * Grants (doc/ELEVATION.md): who proved an org a moment ago with sudo, su or doas, so that the
  * session phase can decide again. Owns the table in memory; what changed is handed to the worker
  * after the reply. Never decides: a grant only names the token that the decision is then run on.
  */

@@ -1,5 +1,5 @@
 /*
- * Where the host key comes from and what a first start is (DESIGN: "Host key"). Owns the state
+ * Where the host key comes from and what a first start is (orgtokend(8), FILES). Owns the state
  * directory: its lock, its key file, and the one moment in which key and store are made. Makes
  * nothing beside what is already there.
  */

@@ -1,8 +1,8 @@
 /*
  * The two listening sockets: taken over from systemd by their names, or made by hand in a runtime
  * directory. Owns their descriptors and, where it made them, their paths. Never accepts, and
- * decides about nobody: who may connect at all is the mode of the socket's file (DESIGN: "The
- * daemon").
+ * decides about nobody: who may connect at all is the mode of the socket's file
+ * (orgtokend(8), SOCKETS).
  */
 #pragma once
 

@@ -10,7 +10,7 @@
 
 /* ---- the caller ---- */
 
-/* Writes down the uid that a name was first seen with (DESIGN: "user"), in a transaction of its
+/* Writes down the uid that a name was first seen with, in a transaction of its
    own, so that it holds whatever becomes of the verb. On a full or read-only disk it is left for
    the next time: reading goes on there, and the verb itself says it if it wanted to write. */
 static int adopt_uid(struct manage_op *op)
@@ -70,7 +70,7 @@ int manage_identify(struct manage_op *op)
                         (long long)op->call->uid);
         if (!op->has_user)
                 return 0;
-        /* A login name given to somebody new must not come with its predecessor's rights (R19). */
+        /* A login name given to somebody new must not come with its predecessor's rights. */
         if (op->user.uid >= 0 && op->user.uid != op->call->uid)
                 return manage_refuse(
                         op, MANAGE_UID_MISMATCH,
@@ -277,8 +277,7 @@ int manage_find_user(struct manage_op *op, struct record_user *ret)
         return r;
 }
 
-/* An account that an org's credentials may become, or once might, is nobody's user (DESIGN:
- * "account"). */
+/* An account that an org's credentials may become, or once might, is nobody's user. */
 static int check_is_no_account(struct manage_op *op, struct view name)
 {
         struct record_guarded guarded;

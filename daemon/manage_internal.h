@@ -93,7 +93,8 @@ struct manage_op {
         struct sealed s; /* the reader sees the transaction where there is one */
         struct wire_message request;
 
-        /* From the user database, asked before the transaction (R46). */
+        /* From the user database, asked before the transaction: no call out of the process while
+         * one is open. */
         bool has_name;
         char name[NAME_USER_MAX + 1]; /* of the caller */
         struct manage_passwd passwd;  /* of the user or account that the verb names */
@@ -128,7 +129,7 @@ bool manage_is_user_name(struct view name);
 #define MANAGE_LIFE_SIZE 24
 const char *manage_life(int64_t seconds, char buf[static MANAGE_LIFE_SIZE]);
 
-/* The records (DESIGN: "The daemon"): a change that was made, a refusal, a store that failed. */
+/* The records (orgtokend(8), JOURNAL): a change that was made, a refusal, a store that failed. */
 void manage_audit_change(const struct manage_op *op);
 void manage_audit_refusal(const struct manage_op *op);
 void manage_audit_failure(const struct manage_op *op, int error);

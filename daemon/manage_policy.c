@@ -24,7 +24,7 @@ static int read_seconds(struct manage_op *op, enum wire_field field, const char 
 }
 
 /* `limited` says that nobody but root gets a longer life than the longest: without a longest life
-   it would say nothing, and an empty bound must never read as "any" (R9). */
+   it would say nothing, and an empty bound must never read as "any". */
 static int read_self_service(struct manage_op *op, struct policy *p)
 {
         int64_t number = wire_number(&op->request, WIRE_F_SELF_SERVICE, p->self_service);

@@ -95,7 +95,7 @@ int manage_revoke_all(struct manage_op *op)
 
         keys.dry_run = pats.dry_run = wire_number(&op->request, WIRE_F_DRY_RUN, 0) != 0;
         keys.used_since = pats.used_since = wire_number(&op->request, WIRE_F_USED_SINCE, 0);
-        /* A time that is none must not read as "whenever" (R9). */
+        /* A time that is none must not read as "whenever". */
         if (r == 0 && wire_has(&op->request, WIRE_F_USED_SINCE) && keys.used_since <= 0)
                 return manage_refuse(op, MANAGE_BAD_FILTER, "--used-since is a time after 1970: %s",
                                      expiry_past_rule());

@@ -241,7 +241,7 @@ int manage_key_create(struct manage_op *op)
 }
 
 /* Whose PAT it is to be: the caller's, or for root whoever is named. What the caller says of itself
-   is only ever compared with the kernel's word (R17). */
+   is only ever compared with the kernel's word. */
 static int find_new_owner(struct manage_op *op, struct record_user *ret)
 {
         struct manage_passwd self = {.exists = true, .uid = op->call->uid};

@@ -402,7 +402,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *data)
 
 /* ---- accepting ---- */
 
-/* Who it is, by the kernel's word (SECURITY.md: R4, R5). 0, or -EPERM for nobody. */
+/* Who it is, by the kernel's word. 0, or -EPERM for nobody. */
 static int identify(int fd, struct caller *ret)
 {
         struct ucred c = {.uid = (uid_t)-1, .gid = (gid_t)-1};

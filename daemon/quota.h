@@ -1,5 +1,5 @@
 /*
- * What one caller may take of the daemon (DESIGN: "The daemon"): connections at a time on each
+ * What one caller may take of the daemon (orgtokend(8), SOCKETS): connections at a time on each
  * socket, and requests a second on manage.sock. Owns a bounded table of the uids that have
  * something to count. Uid 0, and the owner of a daemon started by hand, are never refused for their
  * own number; a part of all connections is kept free for them. Time is passed in (microseconds,

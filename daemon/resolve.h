@@ -31,7 +31,8 @@ int resolve_is_guarded(const struct sealed *s, struct view account,
 int resolve_find_binding(const struct sealed *s, struct view account, int64_t org_id,
                          struct view service, struct record_account *ret);
 
-/* Everything that may name the org (DESIGN: "Which org is meant"). Empty and 0: does not. */
+/* Everything that may name the org (pam_orgtoken(8), "Which organisation"). Empty and 0: does not.
+ */
 struct resolve_sources {
         const struct record_org *key_org; /* an org key's own; NULL for a PAT */
         struct view suffix;

@@ -79,7 +79,7 @@ static int64_t noted_use(const struct exchange *x, int64_t token_id)
         return usage_find(x->v->usage, token_id, &use) == 0 ? use.at : 0;
 }
 
-/* Is this one of the exchanges by which sudo, su or doas prove an actor (DESIGN: "Elevation")? */
+/* Is this one of the exchanges by which sudo, su or doas prove an actor (doc/ELEVATION.md)? */
 static bool may_grant(const struct exchange *x)
 {
         return is_root(x) && wire_number(x->request, WIRE_F_REMOTE, 0) == 0 && x->real_uid != 0 &&

@@ -1,5 +1,5 @@
 /*
- * The decision (DESIGN: "The decision"): one function over the sealed rows and the time passed in.
+ * The decision (orgtoken(1), VERDICTS): one function over the sealed rows and the time passed in.
  * No I/O beyond the store it is handed, no log, no clock. Whoever wants to know why gives it a
  * trace.
  */

@@ -1,5 +1,5 @@
 /*
- * The arguments of a line in /etc/pam.d (DESIGN: "The PAM module", options). Owns the list of them
+ * The arguments of a line in /etc/pam.d (pam_orgtoken(8), OPTIONS). Owns the list of them
  * and what their values may be. Everything that is not on the list is an error, since a mistyped
  * `org=` must not widen access. Never logs, never looks anything up; pure.
  */

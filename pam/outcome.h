@@ -34,7 +34,7 @@ struct outcome outcome_of(int error, const struct wire_message *request,
 /* True for a token, or a session, that the daemon allowed. */
 bool outcome_is_allow(const struct outcome *o);
 
-/* The table of DESIGN "The PAM module". A session line has two codes for everything but its
+/* The table of pam_orgtoken(8), RETURN CODES. A session line has two codes for everything but its
    success, PAM_IGNORE and PAM_PERM_DENIED: sudo goes on after PAM_SESSION_ERR. */
 int outcome_to_pam(enum phase phase, const struct outcome *o);
 

@@ -30,7 +30,7 @@ struct request_facts {
 const char *request_facts_from_pam(pam_handle_t *pamh, struct request_facts *ret);
 
 /* True where the session is of nobody's account but root's or one's own, or of no actor at all, so
-   that no grant could be asked for (DESIGN: "Elevation"). */
+   that no grant could be asked for (doc/ELEVATION.md). */
 bool request_is_no_elevation(const struct request_facts *facts);
 
 /* VERIFY of a token, with the answer to the org prompt or absent. Views stay borrowed. 0, or the

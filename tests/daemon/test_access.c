@@ -1,4 +1,4 @@
-/* The table of verb and role, cell by cell: a second copy of SECURITY.md section 1, written as
+/* The table of verb and role, cell by cell: a second statement of who may do what, written as
  * words. */
 #include <setjmp.h>
 #include <stdarg.h>

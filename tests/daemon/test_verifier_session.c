@@ -1,4 +1,4 @@
-/* SESSION_CHECK: what a grant opens, for whom, and how long (DESIGN: "Elevation"). */
+/* SESSION_CHECK: what a grant opens, for whom, and how long (doc/ELEVATION.md). */
 #include "tests/daemon/verifier_scene.h"
 
 /* ---- SESSION_CHECK ---- */

@@ -1,5 +1,5 @@
 /*
- * The truth table of the decision (DESIGN: "The decision"): every combination of its conditions,
+ * The truth table of the decision (orgtoken(1), VERDICTS): every combination of its conditions,
  * and a draw from all the finer ones, against the rules stated once more, below, as a list of
  * sentences in another style: over what a row of the table says, with neither store nor order of
  * look-ups.

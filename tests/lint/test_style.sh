@@ -16,6 +16,14 @@ is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch
 is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] scripts/* ./*.md doc/*.md)" "" \
         "no blanks at the end of a line"
 
+# A rule's source is worth nothing to a reader who does not have it: a page of man/, or a document of this tree.
+missing=$(grep -rhoE '\b[A-Za-z0-9_/.-]*[A-Z]\.md\b|\bDESIGN\b' common pam daemon cli askpass sudo tests/*/*.[ch] man \
+        README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md doc | sort -u |
+        while read -r name; do
+                [ -e "$name" ] || [ -e "doc/$name" ] || [ -e "doc/recipes/$name" ] || echo "$name"
+        done)
+is "$missing" "" "documents that are named are there"
+
 if command -v clang-format >/dev/null; then
         is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] tests/*/*.[ch] 2>&1 |
                 grep -E '^[^ ].*warning' | head -n 5)" "" "clang-format is clean"

@@ -1,4 +1,4 @@
-/* pam_authenticate through the real libpam: each row of DESIGN "The PAM module", and what is
+/* pam_authenticate through the real libpam: each row of pam_orgtoken(8), RETURN CODES, and what is
  * logged. */
 #include <setjmp.h>
 #include <stdarg.h>

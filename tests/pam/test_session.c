@@ -1,4 +1,4 @@
-/* pam_open_session, where sudo's target is decided again (DESIGN "Elevation"), and
+/* pam_open_session, where sudo's target is decided again (doc/ELEVATION.md), and
  * pam_close_session. */
 #include <setjmp.h>
 #include <stdarg.h>

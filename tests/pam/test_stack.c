@@ -13,7 +13,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The stack of DESIGN "The PAM module". pam_spy.so looks on where the password modules stand, and
+/* The stack of pam_orgtoken(8), EXAMPLES. pam_spy.so looks on where the password modules stand, and
    in the shared tail; pam_debug.so stands for pam_unix, which takes or refuses the password. */
 #define DOCUMENTED(unix)                                                                           \
         "auth [success=3 user_unknown=ignore default=die] @M timeout=200\n"                        \

@@ -1,5 +1,5 @@
 /*
- * A small model of what the management verbs do, written from DESIGN.md and SECURITY.md alone and
+ * A small model of what the management verbs do, written from the rules alone and
  * sharing no code with the daemon: a few orgs and names in arrays, and for each step the reason for
  * which it must be refused, or "". Test code only.
  */

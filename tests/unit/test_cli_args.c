@@ -67,7 +67,7 @@ static void expect_usage(const char *line, const char *message, const char *hint
                 fail_msg("%s: %s", line, error.hint);
 }
 
-/* A line for each row that has all that it must: every verb of DESIGN 8 is one. */
+/* A line for each row that has all that it must: every verb of orgtoken(1) is one. */
 static const char *const good[] = {
         "org create acme",
         "org list",

@@ -10,7 +10,7 @@
 
 #include "common/verdict.h"
 
-/* The names are an interface: journals and scripts match them (DESIGN: "The decision"). */
+/* The names are an interface: journals and scripts match them. */
 static const struct {
         enum verdict verdict;
         int number; /* on the wire, for ever */
