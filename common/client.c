@@ -19,6 +19,18 @@
 /* Pauses before asking a full backlog again: these, then the last for as long as it takes. */
 static const unsigned char pause_ms[] = {1, 2, 4, 8, 16, 20};
 
+/* What the system says of a socket, without the words that have a meaning of their own here: a
+   filter of system calls (seccomp, an LSM) answers EPERM, and that is no impostor. */
+static int system_error(void)
+{
+        switch (errno) {
+        case EPERM: return -EACCES;
+        case EPROTO:
+        case EBADMSG: return -EIO;
+        default: return -errno;
+        }
+}
+
 static int64_t now_us(void)
 {
         struct timespec now;
@@ -48,7 +60,7 @@ static int wait_until(int fd, short events, int64_t deadline_us, int64_t max_us)
         timeout.tv_sec = left / US_PER_SEC;
         timeout.tv_nsec = left % US_PER_SEC * NS_PER_US;
         if (ppoll(&poll_fd, 1, &timeout, NULL) < 0 && errno != EINTR)
-                return -errno;
+                return system_error();
         return 0;
 }
 
@@ -59,12 +71,12 @@ static int open_socket(int *ret_fd)
 
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
-                return -errno;
+                return system_error();
         if (fd <= STDERR_FILENO) {
                 int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
                 if (moved < 0)
-                        return -errno;
+                        return system_error();
                 (void)close(fd);
                 fd = moved;
         }
@@ -81,7 +93,7 @@ static int connect_until(int fd, const struct sockaddr_un *address, int64_t dead
 
         while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
                 if (errno != EAGAIN && errno != EINTR)
-                        return -errno;
+                        return system_error();
                 r = wait_until(-1, 0, deadline_us, (int64_t)pause_ms[tries] * US_PER_MS);
                 if (r < 0)
                         return r;
@@ -99,7 +111,7 @@ static int check_listener(int fd)
         socklen_t len = sizeof(listener);
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &len) < 0)
-                return -errno;
+                return system_error();
         if (len != sizeof(listener))
                 return -EPERM;
         if (listener.uid == 0 || listener.uid == geteuid())
@@ -154,7 +166,7 @@ static int send_packet(const struct client *c)
                 if (n >= 0)
                         return (size_t)n == c->buffer.len ? 0 : -EPIPE;
                 if (errno != EAGAIN && errno != EINTR)
-                        return -errno;
+                        return system_error();
                 r = wait_until(c->fd, POLLOUT, c->deadline_us, INT64_MAX);
                 if (r < 0)
                         return r;
@@ -191,7 +203,7 @@ static int receive_packet(struct client *c)
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         continue;
                 if (n < 0)
-                        return -errno;
+                        return system_error();
                 /* The end, or a packet of nothing: no daemon of ours sends one. */
                 if (n == 0)
                         return -ECONNRESET;
@@ -233,7 +245,7 @@ int client_nonce(uint8_t ret[static WIRE_NONCE_LEN])
                 n = getrandom(ret, WIRE_NONCE_LEN, GRND_NONBLOCK);
         while (n < 0 && errno == EINTR);
         if (n < 0)
-                return -errno;
+                return system_error();
         return n == WIRE_NONCE_LEN ? 0 : -EIO;
 }
 

@@ -27,7 +27,8 @@ struct client {
 /* Connects to the SOCK_SEQPACKET socket at path and checks the listener. The deadline, timeout_ms
    from now, holds for every later call too. 0, or -EPERM: the listener's effective uid is neither 0
    nor our own: an impostor, nothing was sent; -ETIMEDOUT, -ECONNREFUSED, -ENOENT, -EACCES, … : not
-   reachable (the socket's own errno); -ENAMETOOLONG: no such path fits a socket address. */
+   reachable (the socket's own errno, but -EACCES for its EPERM); -ENAMETOOLONG: no such path fits a
+   socket address. */
 int client_connect(struct client *c, const char *path, unsigned timeout_ms);
 
 /* Gives a connection more time, for what a person waits for. */

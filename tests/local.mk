@@ -6,6 +6,7 @@ dist_check_SCRIPTS = \
   %D%/lint/test_style.sh
 TESTS += $(dist_check_SCRIPTS)
 EXTRA_DIST += %D%/fuzz %D%/system \
+  %D%/support/cmocka.sh \
   %D%/support/elevation.sh \
   %D%/support/host.sh \
   %D%/support/on_units.sh \

@@ -20,6 +20,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGE         4096
+#define NOBODY       65534
 
 /* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork
  * slow. */
@@ -265,13 +266,20 @@ static void test_other_application(void **state)
 static void test_unreadable(void **state)
 {
         struct closed *c = *state;
+        bool is_root = geteuid() == 0;
 
-        if (geteuid() == 0)
-                return; /* root reads everything; cmocka's skip() counts as a failure in TAP */
+        /* Root reads everything. */
+        if (is_root) {
+                assert_int_equal(chown(c->f->dir, NOBODY, NOBODY), 0);
+                assert_int_equal(chown(c->path, NOBODY, NOBODY), 0);
+                assert_int_equal(seteuid(NOBODY), 0);
+        }
         assert_int_equal(chmod(c->path, 0), 0);
         assert_refused(c, -EACCES);
         assert_int_equal(chmod(c->path, 0400), 0);
         assert_int_equal(open_writer(c), -EROFS);
+        if (is_root)
+                assert_int_equal(seteuid(0), 0);
 }
 
 static void assert_mode(const struct closed *c, const char *name, mode_t mode)
@@ -394,8 +402,7 @@ static void test_create_interrupted(void **state)
                 (void)unlink(c->path);
                 ended = create_killed_at(c->f->dir, n);
                 if (ended < 0)
-                        return; /* root reads everything; cmocka's skip() counts as a failure in TAP
-                                 */
+                        skip(); /* somebody traces us already */
                 /* All of it, or nothing under its name; and the next attempt ends it. */
                 if (access(c->path, F_OK) == 0) {
                         assert_int_equal(open_writer(c), 0);

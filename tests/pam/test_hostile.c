@@ -108,6 +108,36 @@ static void test_every_bit_of_the_header(void **state)
         (void)harness_free(h);
 }
 
+/* What was the right answer a moment ago, to the very same question, is none to this one. */
+static void test_replay(void **state)
+{
+        const struct fake_script script = {
+                .steps = {{.behaviour = FAKE_ALLOW}, {.behaviour = FAKE_REPLAY}}};
+        struct harness *h = harness_new(&script);
+        const char *const token = harness_token(TOKEN_PAT, "acme");
+
+        (void)state;
+        assert_int_equal(harness_login(h, LINE, token), PAM_SUCCESS);
+        harness_log_clear();
+        assert_int_equal(harness_login(h, LINE, token), PAM_SYSTEM_ERR);
+        assert_int_equal(harness_log_lines(LOG_ALERT), 1);
+        assert_null(pam_getenv(h->pamh, "ORGTOKEN_ORG"));
+        (void)harness_free(h);
+}
+
+/* The first answer counts, and a second one is not waited for: here the first says no. */
+static void test_twice(void **state)
+{
+        struct harness *h = harness_new_alone();
+
+        (void)state;
+        assert_int_equal(login_with(h, (struct fake_step){.behaviour = FAKE_TWICE}), PAM_SUCCESS);
+        assert_int_equal(login_with(h, (struct fake_step){.behaviour = FAKE_NO_THEN_YES}),
+                         PAM_AUTH_ERR);
+        assert_null(pam_getenv(h->pamh, "ORGTOKEN_ORG"));
+        (void)harness_free(h);
+}
+
 /* A daemon that is being replaced drops a connection once; one that goes on doing so is not there.
  */
 static void test_reset_once(void **state)
@@ -276,6 +306,8 @@ int main(void)
                 cmocka_unit_test(test_no_answer_to_this_request),
                 cmocka_unit_test(test_no_answer_at_all),
                 cmocka_unit_test(test_every_bit_of_the_header),
+                cmocka_unit_test(test_replay),
+                cmocka_unit_test(test_twice),
                 cmocka_unit_test(test_reset_once),
                 cmocka_unit_test(test_forms),
                 cmocka_unit_test(test_no_socket_of_ours),

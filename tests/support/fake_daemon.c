@@ -222,6 +222,7 @@ static bool play_liar(const struct fake_script *s, const struct fake_step *step,
 
         switch ((int)step->behaviour) {
         case FAKE_WRONG_NONCE: a->nonce[WIRE_NONCE_LEN - 1] ^= 1; break;
+        case FAKE_REPLAY: break; /* the nonce is another's already */
         case FAKE_WRONG_VERB:
                 a->verb = a->verb == WIRE_V_VERIFY ? WIRE_V_SESSION_CHECK : WIRE_V_VERIFY;
                 break;
@@ -237,6 +238,12 @@ static bool play_liar(const struct fake_script *s, const struct fake_step *step,
                 len = build_number(a, WIRE_F_VERDICT, VERDICT_ALLOW, packet);
                 send_bytes(fd, packet, len);
                 return true;
+        case FAKE_NO_THEN_YES:
+                a->magic = WIRE_VERDICT;
+                len = build_number(a, WIRE_F_VERDICT, VERDICT_UNKNOWN, packet);
+                send_bytes(fd, packet, len);
+                a->magic = WIRE_ALLOW;
+                break;
         case FAKE_NOT_UNARY:
                 a->magic = WIRE_ROW;
                 len = build_allow(s, a, packet);
@@ -337,10 +344,14 @@ static bool serve(const struct fake_daemon *d, int fd, const struct fake_step *s
         (void)wirebuf_get_u32(&r);
         a.verb = wirebuf_get_u16(&r);
         (void)wirebuf_get_u16(&r);
+        step = step_for_verb(&d->script, a.verb, step);
+        if (step->behaviour == FAKE_REPLAY) {
+                wirebuf_reader_init(&r, d->record->request[0].bytes, d->record->request[0].len);
+                (void)wirebuf_get_bytes(&r, WIRE_HEADER_LEN - WIRE_NONCE_LEN);
+        }
         nonce = wirebuf_get_bytes(&r, WIRE_NONCE_LEN);
         if (nonce.ptr)
                 memcpy(a.nonce, nonce.ptr, WIRE_NONCE_LEN);
-        step = step_for_verb(&d->script, a.verb, step);
         if (step->behaviour == FAKE_ECHO)
                 send_bytes(fd, request, len);
         else if (!play_honest(&d->script, step, fd, &a) && !play_liar(&d->script, step, fd, &a))

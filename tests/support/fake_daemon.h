@@ -30,10 +30,12 @@ enum fake_behaviour {
         FAKE_CLOSE_AFTER,  /* reads the request, then closes */
         FAKE_WRONG_NONCE,  /* FAKE_ALLOW with another nonce */
         FAKE_WRONG_VERB,   /* FAKE_ALLOW with another verb */
+        FAKE_REPLAY,       /* FAKE_ALLOW as it was the right answer to the first request of all */
         FAKE_SHORT,        /* only the first step.length bytes of FAKE_ALLOW */
         FAKE_LONG,         /* FAKE_ALLOW and zeros up to one byte over WIRE_PACKET_MAX */
         FAKE_TRAILING,     /* FAKE_ALLOW and one byte more */
         FAKE_TWICE,        /* FAKE_ALLOW, in two packets of which both are whole answers */
+        FAKE_NO_THEN_YES,  /* VERDICT with VERDICT_UNKNOWN, and FAKE_ALLOW behind it */
         FAKE_LATE,         /* FAKE_ALLOW after step.delay_ms */
         FAKE_GARBAGE,      /* 64 bytes of 0xa5 */
         FAKE_EMPTY,        /* a packet of no bytes */
