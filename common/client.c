@@ -31,17 +31,23 @@ static int system_error(void)
         }
 }
 
+/* Without a clock every deadline is over: waiting for ever is what must not be. */
+#define NO_CLOCK INT64_MAX
+
 static int64_t now_us(void)
 {
         struct timespec now;
 
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+                return NO_CLOCK;
         return (int64_t)now.tv_sec * US_PER_SEC + now.tv_nsec / NS_PER_US;
 }
 
 static int64_t deadline_after(unsigned timeout_ms)
 {
-        return now_us() + (int64_t)timeout_ms * US_PER_MS;
+        int64_t now = now_us();
+
+        return now == NO_CLOCK ? 0 : now + (int64_t)timeout_ms * US_PER_MS;
 }
 
 /* Waits for events on fd, or just waits where fd is negative, until the deadline and for at most

@@ -5,7 +5,7 @@ dist_check_SCRIPTS = \
   %D%/lint/test_layers.sh \
   %D%/lint/test_style.sh
 TESTS += $(dist_check_SCRIPTS)
-EXTRA_DIST += %D%/fuzz %D%/system \
+EXTRA_DIST += %D%/fuzz %D%/mutation %D%/system \
   %D%/support/cmocka.sh \
   %D%/support/elevation.sh \
   %D%/support/host.sh \
@@ -41,6 +41,7 @@ test_programs = \
   %D%/unit/test_wirebuf \
   %D%/pam/test_account \
   %D%/pam/test_auth \
+  %D%/pam/test_faults \
   %D%/pam/test_hostile \
   %D%/pam/test_memory \
   %D%/pam/test_notice \
@@ -124,6 +125,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/killed.c \
   %D%/support/manage_fixture.c \
   %D%/support/manage_model.c \
+  %D%/support/model_run.c \
   %D%/support/pam_harness.c \
   %D%/support/store_fixture.c \
   %D%/bench/bench.h \
@@ -135,6 +137,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/manage_fixture.h \
   %D%/support/manage_model.h \
   %D%/support/memory_store.h \
+  %D%/support/model_run.h \
   %D%/support/pam_harness.h \
   %D%/support/store_fixture.h \
   %D%/support/world.h \
@@ -159,6 +162,15 @@ check_PROGRAMS += %D%/support/stepped_orgtokend
 %C%_support_stepped_orgtokend_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 %C%_support_stepped_orgtokend_LDADD = daemon/libdaemon.la
 
+# A host whose every call can fail, with the module compiled in; libpam is played as well.
+check_LTLIBRARIES += %D%/support/libfakehost.la
+%C%_support_libfakehost_la_SOURCES = %D%/support/fake_host.c %D%/support/fake_host.h
+fake_host_calls = -Wl,--wrap=calloc,--wrap=clock_gettime,--wrap=close,--wrap=connect,--wrap=fcntl \
+  -Wl,--wrap=getrandom,--wrap=getsockopt,--wrap=inet_ntop,--wrap=ppoll,--wrap=recvmsg,--wrap=send,--wrap=socket
+fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.la
+%C%_pam_test_faults_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
+%C%_pam_test_faults_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
+
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la
 %C%_pam_pam_spy_la_SOURCES = %D%/pam/pam_spy.c
@@ -178,7 +190,9 @@ fuzz_targets = \
   %D%/fuzz/fuzz_limits \
   %D%/fuzz/fuzz_logsafe \
   %D%/fuzz/fuzz_manage \
+  %D%/fuzz/fuzz_model \
   %D%/fuzz/fuzz_name \
+  %D%/fuzz/fuzz_pam \
   %D%/fuzz/fuzz_pam_options \
   %D%/fuzz/fuzz_store_open \
   %D%/fuzz/fuzz_token \
@@ -198,8 +212,12 @@ fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la 
 %C%_fuzz_fuzz_logsafe_LDADD = common/libcommon.la
 %C%_fuzz_fuzz_manage_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_manage_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_model_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_model_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_name_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_name_LDADD = common/libcommon.la
+%C%_fuzz_fuzz_pam_LDFLAGS = $(fuzz_ldflags) $(fake_host_calls)
+%C%_fuzz_fuzz_pam_LDADD = $(fake_host_ldadd)
 %C%_fuzz_fuzz_pam_options_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_pam_options_LDADD = pam/libpamcore.la common/libcommon.la $(PAM_LIBS)
 %C%_fuzz_fuzz_store_open_LDFLAGS = $(fuzz_ldflags)
