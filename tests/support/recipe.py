@@ -276,13 +276,13 @@ class Typed:
         command = [DRIVE, "-t", "25", *steps, "--", *as_user(self.user), "sh", "-c",
                    self.put(self.command, account, secret)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        text = done.stdout + done.stderr
+        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
         lines = [line.strip() for line in text.splitlines()]
         want = [wild(self.put(line, account, secret).strip()) for line in self.shown]
         found = all(any(re.fullmatch(one, line) for line in lines) for one in want)
         # Who is refused never sees what comes behind the token.
         beyond = 0 if found else len(self.session) + self.interrupted
-        if (done.returncode in (124, 126, 127) or "Traceback" in done.stderr
+        if (done.returncode == 124 or "Traceback" in done.stderr or re.search("(?m)^sh: .*: not found$", text)
                 or text.count("[never shown: ") > beyond):
             return None, "it did not run to its end as described, status %d:\n%s" % (done.returncode, text)
         return found, text
