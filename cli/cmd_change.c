@@ -13,11 +13,17 @@ static const struct fact {
         enum wire_field field;
         bool number;
 } facts[] = {
-        {"org", WIRE_F_ORG, false},         {"user", WIRE_F_USER, false},
-        {"account", WIRE_F_ACCOUNT, false}, {"key_id", WIRE_F_KEY_ID, false},
-        {"name", WIRE_F_NAME, false},       {"path", WIRE_F_PATH, false},
-        {"count", WIRE_F_COUNT, true},      {"keys", WIRE_F_KEYS, true},
+        {"org", WIRE_F_ORG, false},
+        {"user", WIRE_F_USER, false},
+        {"account", WIRE_F_ACCOUNT, false},
+        {"key_id", WIRE_F_KEY_ID, false},
+        {"name", WIRE_F_NAME, false},
+        {"path", WIRE_F_PATH, false},
+        {"count", WIRE_F_COUNT, true},
+        {"keys", WIRE_F_KEYS, true},
         {"pats", WIRE_F_PATS, true},
+        {"sessions", WIRE_F_SESSIONS, true},
+        {"sessions_left", WIRE_F_SESSIONS_LEFT, true},
 };
 #define FACTS (sizeof(facts) / sizeof(facts[0]))
 
@@ -135,6 +141,25 @@ static void note_next(const struct call *call, const struct session *s)
         buffer_wipe(&text);
 }
 
+/* What came of the sessions that the change was to end. Where that was asked for and could not be
+   done, half of the command has failed: the change stands all the same. */
+static int tell_sessions(struct call *call, const struct session *s, bool dry)
+{
+        int64_t ended = wire_number(&s->reply, WIRE_F_SESSIONS, -1);
+        struct view message = wire_text(&s->reply, WIRE_F_MESSAGE);
+
+        if (ended >= 0)
+                output_note(&call->out, "%s%" PRId64 " open session%s%s", dry ? "would end " : "",
+                            ended, ended == 1 ? "" : "s", dry ? "" : " ended");
+        if (!message.ptr)
+                return STATUS_DONE;
+        if (wire_number(&s->request, WIRE_F_END_SESSIONS, 0) != 0)
+                return error_set(&call->error, STATUS_REFUSED, "sessions-left", "revoked, but %.*s",
+                                 (int)message.len, message.ptr);
+        output_note(&call->out, "warning: %.*s", (int)message.len, message.ptr);
+        return STATUS_DONE;
+}
+
 int cmd_change(struct call *call)
 {
         _cleanup_session_ struct session s = SESSION_INIT;
@@ -156,6 +181,8 @@ int cmd_change(struct call *call)
         status = output_flush(&call->out, &call->error);
         if (status == STATUS_DONE && !dry)
                 note_next(call, &s);
+        if (status == STATUS_DONE)
+                status = tell_sessions(call, &s, dry);
         cmd_note_services(call);
         return status;
 }

@@ -86,6 +86,10 @@ enum wire_verb {
         WIRE_V_GUARDED_LIST, /* every account that is or was bound, for `sudoers` (root) */
         WIRE_V_REVOKE_TOKEN, /* by the whole id of either kind (`scan --revoke`, root) */
         WIRE_V_NOTIFY,       /* one record for each token that is about to end (the timer, root) */
+        WIRE_V_SESSION, /* verify.sock: a session of logind was opened with this token (root) */
+        /* session.sock, from the daemon to orgtoken-sessiond */
+        WIRE_V_SESSION_STATE, /* is it there, and that account's? */
+        WIRE_V_SESSION_END,   /* if so, end it */
         WIRE_VERB_COUNT,
 };
 
@@ -155,6 +159,10 @@ enum wire_field {
         WIRE_F_VALUE,        /* [number] */
         WIRE_F_GUARDED,      /* [number] 1: an account under guard */
         WIRE_F_ID,           /* [text] the ten id characters of a token, REVOKE_TOKEN */
+        WIRE_F_SESSION,      /* [text] logind's id of a session */
+        WIRE_F_LEADER,       /* [number] the process that opened it */
+        WIRE_F_SESSIONS,     /* [number] sessions that were ended, or (dry run) would be */
+        WIRE_F_SESSIONS_LEFT, /* [number] sessions that could not be; WIRE_F_MESSAGE says why */
         WIRE_FIELD_COUNT,
 };
 

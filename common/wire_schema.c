@@ -90,6 +90,10 @@ static const struct wire_field_rule field_rules[WIRE_FIELD_COUNT] = {
         [WIRE_F_VALUE] = NUMBER,
         [WIRE_F_GUARDED] = NUMBER,
         [WIRE_F_ID] = ITEM,
+        [WIRE_F_SESSION] = ITEM,
+        [WIRE_F_LEADER] = NUMBER,
+        [WIRE_F_SESSIONS] = NUMBER,
+        [WIRE_F_SESSIONS_LEFT] = NUMBER,
 };
 
 #define NEEDS(...) .request.needs = {__VA_ARGS__}
@@ -191,6 +195,19 @@ static const struct wire_verb_rule verb_rules[WIRE_VERB_COUNT] = {
         [WIRE_V_GUARDED_LIST] = {VERB(GUARDED_LIST, ROWS)},
         [WIRE_V_REVOKE_TOKEN] = {VERB(REVOKE_TOKEN, DONE), NEEDS(WIRE_F_KIND, WIRE_F_ID)},
         [WIRE_V_NOTIFY] = {VERB(NOTIFY, DONE)},
+
+        /* verify.sock again */
+        [WIRE_V_SESSION] = {
+                VERB(SESSION, DONE),
+                NEEDS(WIRE_F_ACCOUNT, WIRE_F_SERVICE, WIRE_F_ORG, WIRE_F_KEY_ID, WIRE_F_SESSION)},
+
+        /* session.sock */
+        [WIRE_V_SESSION_STATE] = {
+                VERB(SESSION_STATE, DONE),
+                NEEDS(WIRE_F_ACCOUNT, WIRE_F_CREATED_AT, WIRE_F_SESSION, WIRE_F_LEADER)},
+        [WIRE_V_SESSION_END] = {
+                VERB(SESSION_END, DONE),
+                NEEDS(WIRE_F_ACCOUNT, WIRE_F_CREATED_AT, WIRE_F_SESSION, WIRE_F_LEADER)},
 };
 /* clang-format on */
 

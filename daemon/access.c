@@ -12,11 +12,13 @@
 unsigned access_roles(enum wire_verb verb)
 {
         switch (verb) {
-        /* Of the other socket. */
+        /* Of the other sockets. */
         case WIRE_V_VERIFY:
         case WIRE_V_ACCOUNT_CHECK:
-        case WIRE_V_SESSION_CHECK: return 0;
-
+        case WIRE_V_SESSION_CHECK:
+        case WIRE_V_SESSION:
+        case WIRE_V_SESSION_STATE: /* session.sock, the daemon's own uid */
+        case WIRE_V_SESSION_END: return 0;
         /* ACK speaks of the token that this very connection made. The lists of orgs and accounts
            show each row by what the caller is to that row's org. */
         case WIRE_V_ACK:

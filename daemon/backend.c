@@ -1,6 +1,8 @@
 #include "daemon/backend.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -21,14 +23,18 @@ static void random_text(void *context, char *ret, size_t len)
         keyhash_random_text(ret, len);
 }
 
-int backend_init(struct backend *b, const char *state_dir, const char *credentials_dir,
-                 int64_t grant_life, int64_t private_uid)
+int backend_init(struct backend *b, const struct options *options, const char *credentials_dir,
+                 int64_t private_uid)
 {
         int r;
 
-        *b = (struct backend){.state_dir = state_dir, .credentials_dir = credentials_dir};
+        *b = (struct backend){.state_dir = options->state_dir, .credentials_dir = credentials_dir};
         clockmark_init(&b->clock, 0);
-        r = grant_table_new(grant_life, &b->grants);
+        if (asprintf(&b->session_socket, "%s/" SESSION_SOCKET, options->runtime_dir) < 0) {
+                b->session_socket = NULL;
+                return -ENOMEM;
+        }
+        r = grant_table_new(options->grant_life, &b->grants);
         if (r < 0)
                 return r;
         r = usage_new(&b->usage);
@@ -44,6 +50,8 @@ int backend_init(struct backend *b, const char *state_dir, const char *credentia
                 .user_by_name = userdb_by_name,
                 .random_text = random_text,
                 .private_uid = private_uid,
+                .ask_session = session_ask,
+                .session_socket = b->session_socket,
         };
         return 0;
 }
@@ -65,6 +73,8 @@ void backend_close(struct backend *b)
         close_store(b);
         b->grants = grant_table_free(b->grants);
         b->usage = usage_free(b->usage);
+        free(b->session_socket);
+        b->session_socket = NULL;
 }
 
 /* The sentence for a store that does not open; hostkey_load() has its own for a key. */

@@ -8,11 +8,13 @@
 
 #include "daemon/clockmark.h"
 #include "daemon/manage.h"
+#include "daemon/options.h"
 #include "daemon/verifier.h"
 
 struct backend {
         const char *state_dir;       /* borrowed */
         const char *credentials_dir; /* borrowed; NULL: none */
+        char *session_socket;        /* of orgtoken-sessiond */
         struct keyhash *key;
         struct seal_memo *memo;      /* of the event loop's thread, for this key; NULL: without */
         struct store_reader *reader; /* of the event loop's thread */
@@ -29,8 +31,8 @@ struct backend {
 };
 
 /* The tables, empty; nothing is opened yet. 0 or -ENOMEM. */
-int backend_init(struct backend *b, const char *state_dir, const char *credentials_dir,
-                 int64_t grant_life, int64_t private_uid);
+int backend_init(struct backend *b, const struct options *options, const char *credentials_dir,
+                 int64_t private_uid);
 void backend_close(struct backend *b);
 
 /* Opens whatever is not open yet. 0: everything is; or a negative errno, and in *ret_why a sentence

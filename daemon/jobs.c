@@ -94,6 +94,50 @@ void job_request_acknowledge(struct job_request *r, struct view packet, bool acc
         submit(r);
 }
 
+/* ---- a session that was opened ---- */
+
+struct job_session {
+        struct worker_job job;
+        struct manage *manage;
+        struct record_session session;
+        unsigned *pending;
+};
+
+static void session_run(void *data)
+{
+        struct job_session *j = data;
+
+        manage_keep_session(j->manage, &j->session);
+}
+
+static void session_done(void *data)
+{
+        struct job_session *j = data;
+
+        (*j->pending)--;
+        free(j);
+}
+
+void job_session_run(struct worker *worker, struct manage *manage,
+                     const struct record_session *session, unsigned *pending)
+{
+        struct job_session *j = *pending < JOB_SESSIONS_MAX ? calloc(1, sizeof(*j)) : NULL;
+
+        if (!j) {
+                log_line(LOG_WARNING, "session %s of %s is not remembered: too much to do",
+                         session->id, session->account);
+                return;
+        }
+        *j = (struct job_session){
+                .job = {.run = session_run, .done = session_done, .data = j},
+                .manage = manage,
+                .session = *session,
+                .pending = pending,
+        };
+        (*pending)++;
+        worker_submit(worker, &j->job);
+}
+
 /* ---- notes ---- */
 
 struct grant_note {

@@ -42,6 +42,16 @@ void job_request_run(struct job_request *r);
 /* Ends the delivery of a new token. packet is the ACK, or absent where none came. */
 void job_request_acknowledge(struct job_request *r, struct view packet, bool accepted);
 
+/* ---- a session that was opened ---- */
+
+/* manage_keep_session() on the worker's thread, before every request that comes after it: a change
+   either sees the session, or is seen when the session is written. *pending is counted up, and down
+   again when it is done; event loop's thread. Dropped where there are JOB_SESSIONS_MAX already or
+   no memory: it then cannot be ended. */
+#define JOB_SESSIONS_MAX 256
+void job_session_run(struct worker *worker, struct manage *manage,
+                     const struct record_session *session, unsigned *pending);
+
 /* ---- notes ---- */
 
 #define JOB_NOTES_DELAY_USEC (2 * UINT64_C(1000000))

@@ -44,6 +44,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/manage_revoke.c \
   %D%/manage_deliver.c \
   %D%/manage_rotate.c \
+  %D%/manage_sessions.c \
   %D%/manage_status.c \
   %D%/manage_token.c \
   %D%/manage_token_list.c \
@@ -68,6 +69,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/sealed_token.c \
   %D%/server.c \
   %D%/server.h \
+  %D%/session.c \
+  %D%/session.h \
   %D%/store.h \
   %D%/store_sqlite.h \
   %D%/store_sqlite_check.c \

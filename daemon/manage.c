@@ -163,7 +163,11 @@ static int run_verb(struct manage_op *op)
         switch (verb->mode) {
         case MODE_READ: return run_read(op, verb);
         case MODE_WRITE:
-        case MODE_MINT: return run_write(op, verb);
+        case MODE_MINT:
+                r = run_write(op, verb);
+                if (r == 0)
+                        manage_end_sessions(op);
+                return r;
         case MODE_PLAIN: return verb->handler(op);
         }
         return -EINVAL;
@@ -209,6 +213,8 @@ static int finish(struct manage_op *op, int result)
 {
         free(op->memberships);
         op->memberships = NULL;
+        free(op->sessions);
+        op->sessions = NULL;
         if (result < 0)
                 result = refuse_unwritable(op, result);
         if (result == 0) {

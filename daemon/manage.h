@@ -13,6 +13,7 @@
 
 #include "common/wire.h"
 #include "daemon/sealed.h"
+#include "daemon/session.h"
 #include "daemon/verify.h"
 
 /* What the system's user database says of a name. */
@@ -32,6 +33,11 @@ struct manage {
         /* Uniform random characters of the token alphabet. */
         void (*random_text)(void *context, char *ret, size_t len);
         int64_t private_uid; /* the uid that counts as root besides 0; -1: none */
+        /* Looks at a session, or ends it: session_ask(). */
+        int (*ask_session)(const char *socket, const struct record_session *session, bool end,
+                           enum session_fate *ret);
+        const char *session_socket;
+        unsigned sessions_kept; /* so far */
 };
 
 /* One request and its circumstances. */
@@ -79,6 +85,9 @@ void manage_reply_wipe(struct manage_reply *r);
 /* Revokes what an earlier daemon made and did not hear of again before it ended. Before the first
    request is taken. 0, or an errno where it could not be done: what is left is found again. */
 int manage_recover(struct manage *m, int64_t now, int64_t clock);
+/* Remembers a session that was opened with a token, and ends it at once where what it stands on was
+   taken away meanwhile: the change that did so did not know of it yet. */
+void manage_keep_session(struct manage *m, const struct record_session *session);
 
 /* The end of a delivery: keeps the new token (and ends the one it replaces), or revokes it. The
    reply is DONE, or REFUSED where it was too late. */

@@ -52,7 +52,6 @@ enum manage_reason {
         MANAGE_NOTHING_TO_SET,   /* nothing-to-set: a policy verb without a policy */
         MANAGE_NOT_A_TOKEN,      /* not-a-token: what was given to `check` */
         MANAGE_NOT_DELIVERED,    /* not-delivered: the acknowledgement came too late */
-        MANAGE_NOT_SUPPORTED,    /* not-supported: sessions are not ended by this daemon */
         MANAGE_STORE_FULL,       /* store-full: the disk is; verification goes on */
         MANAGE_READ_ONLY,        /* read-only: the store's file system is */
         MANAGE_REASON_COUNT,
@@ -78,6 +77,11 @@ struct manage_note {
         char account[NAME_USER_MAX + 1];
         char key_id[TOKEN_KEY_ID_SIZE];
         char text[200]; /* for people, on one line */
+};
+
+struct manage_session {
+        struct record_session record;
+        bool is_ending;
 };
 
 struct manage_membership {
@@ -111,6 +115,11 @@ struct manage_op {
         bool noted;    /* to be recorded though no revision was taken */
         unsigned rows; /* of this page, so far */
         struct manage_note note;
+
+        /* Open sessions, by token; see manage_sessions.c. */
+        struct manage_session *sessions;
+        size_t session_count;
+        bool has_sessions; /* they were looked up */
 };
 
 /* ---- refusing and recording: manage_refuse.c ---- */
@@ -147,6 +156,9 @@ void manage_put(struct wire_message *m, enum wire_field field, const char *text)
 int manage_done(struct manage_op *op, uint32_t magic);
 /* Appends one row of a list. */
 int manage_row(struct manage_op *op, const struct wire_message *m);
+/* Adds what came of ending sessions to an answer that is one DONE. message may be "". 0, -EINVAL
+   for another answer, or wire_encode()'s errors, and then the answer is as it was. */
+int manage_amend_sessions(struct manage_op *op, int64_t ended, int64_t left, const char *message);
 /* DONE with one number. */
 int manage_done_count(struct manage_op *op, int64_t count);
 
@@ -229,8 +241,17 @@ int manage_check_self_service(struct manage_op *op, const struct policy *host);
 /* May a token live so long? whose is "acme" or "this host". */
 int manage_check_life(struct manage_op *op, const struct policy *policy, const char *whose,
                       int64_t expires_at);
-/* Refuses to promise what nothing here does: ending sessions. */
-int manage_check_end_sessions(struct manage_op *op);
+
+/* ---- sessions: manage_sessions.c ---- */
+
+/* Is this a revocation that ends sessions, whatever the policies? */
+bool manage_ends_sessions(const struct manage_op *op);
+/* A token that this request means: where it ends sessions, those of the token will be. */
+int manage_mark_sessions(struct manage_op *op, int64_t token_id);
+/* After the commit: ends what was marked, and what the change has taken the ground from where the
+   policy of its org says so. The answer in the reply gets the numbers. Never fails: the change was
+   made, and what could not be ended is said in the answer. */
+void manage_end_sessions(struct manage_op *op);
 
 /* ---- tokens ---- */
 

@@ -41,17 +41,6 @@ static int read_self_service(struct manage_op *op, struct policy *p)
         return 0;
 }
 
-int manage_check_end_sessions(struct manage_op *op)
-{
-        /* Refused rather than stored and not done: who relies on it would be wrong. */
-        if (wire_number(&op->request, WIRE_F_END_SESSIONS, 0) == 0)
-                return 0;
-        return manage_refuse(
-                op, MANAGE_NOT_SUPPORTED,
-                "this daemon does not end sessions that are open; leave that out, and end "
-                "them with 'loginctl terminate-user ACCOUNT'");
-}
-
 int manage_read_policy(struct manage_op *op, struct policy *policy)
 {
         static const enum wire_field fields[] = {WIRE_F_MAX_LIFE, WIRE_F_NEVER_OK,
@@ -66,15 +55,15 @@ int manage_read_policy(struct manage_op *op, struct policy *policy)
         if (!any)
                 return manage_refuse(
                         op, MANAGE_NOTHING_TO_SET,
-                        "no policy was given: max-life, never, max-unused and, for the host, "
-                        "self-service can be set");
+                        "no policy was given: max-life, never and max-unused can be set, "
+                        "end-sessions for an organisation and self-service for the host");
         r = read_seconds(op, WIRE_F_MAX_LIFE, "max-life", &p.max_life);
         if (r == 0)
                 r = read_flag(op, WIRE_F_NEVER_OK, "never", &p.never_ok);
         if (r == 0)
                 r = read_seconds(op, WIRE_F_MAX_UNUSED, "max-unused", &p.max_unused);
         if (r == 0)
-                r = manage_check_end_sessions(op);
+                r = read_flag(op, WIRE_F_END_SESSIONS, "end-sessions", &p.end_sessions);
         if (r == 0)
                 r = read_self_service(op, &p);
         if (r == 0)

@@ -48,7 +48,6 @@ static const char *const reasons[MANAGE_REASON_COUNT] = {
         [MANAGE_NOTHING_TO_SET] = "nothing-to-set",
         [MANAGE_NOT_A_TOKEN] = "not-a-token",
         [MANAGE_NOT_DELIVERED] = "not-delivered",
-        [MANAGE_NOT_SUPPORTED] = "not-supported",
         [MANAGE_STORE_FULL] = "store-full",
         [MANAGE_READ_ONLY] = "read-only",
 };

@@ -99,3 +99,31 @@ int manage_done_count(struct manage_op *op, int64_t count)
         wire_put_number(&m, WIRE_F_COUNT, count);
         return manage_reply_add(op->reply, &m);
 }
+
+int manage_amend_sessions(struct manage_op *op, int64_t ended, int64_t left, const char *message)
+{
+        _cleanup_(manage_reply_wipe) struct manage_reply amended = {0};
+        struct manage_reply *r = op->reply;
+        struct wire_message m;
+        uint16_t len = 0;
+        int e;
+
+        if (r->len < LENGTH_SIZE)
+                return -EINVAL;
+        memcpy(&len, r->bytes, LENGTH_SIZE);
+        if (LENGTH_SIZE + len != r->len || wire_decode(r->bytes + LENGTH_SIZE, len, &m) < 0 ||
+            m.magic != WIRE_DONE)
+                return -EINVAL;
+        wire_put_number(&m, WIRE_F_SESSIONS, ended);
+        wire_put_number(&m, WIRE_F_SESSIONS_LEFT, left);
+        manage_put(&m, WIRE_F_MESSAGE, message);
+        e = manage_reply_add(&amended, &m);
+        if (e < 0)
+                return e;
+        manage_reply_wipe(r);
+        r->bytes = amended.bytes;
+        r->len = amended.len;
+        r->size = amended.size;
+        amended = (struct manage_reply){0};
+        return 0;
+}

@@ -35,11 +35,12 @@ static int take_token(struct manage_op *op, const struct manage_list *list, cons
         bool meant = true;
         int r = 0;
 
-        if (token->revoked_at != 0)
-                return 0;
         if (sweep->used_since > 0)
                 r = was_used_since(op, token->id, sweep->used_since, &meant);
         if (r < 0 || !meant)
+                return r;
+        r = manage_mark_sessions(op, token->id);
+        if (r < 0 || token->revoked_at != 0)
                 return r;
         sweep->count++;
         if (sweep->dry_run)
@@ -91,7 +92,7 @@ int manage_revoke_all(struct manage_op *op)
         struct manage_sweep keys = {.kind = TOKEN_AK, .reason = "revoked-all"};
         struct manage_sweep pats = {.kind = TOKEN_PAT, .reason = "revoked-all"};
         struct wire_message m;
-        int r = manage_check_end_sessions(op);
+        int r = 0;
 
         keys.dry_run = pats.dry_run = wire_number(&op->request, WIRE_F_DRY_RUN, 0) != 0;
         keys.used_since = pats.used_since = wire_number(&op->request, WIRE_F_USED_SINCE, 0);

@@ -330,13 +330,14 @@ int manage_token_revoke(struct manage_op *op)
 {
         enum token_kind kind = op->request.verb == WIRE_V_KEY_REVOKE ? TOKEN_AK : TOKEN_PAT;
         struct record_token token;
-        int r = manage_check_end_sessions(op);
+        int r = manage_find_token(op, kind, &token);
 
-        if (r == 0)
-                r = manage_find_token(op, kind, &token);
-        if (r == 0)
+        /* Who revoked it first and thought of its sessions then is not too late. */
+        if (r == 0 && !(token.revoked_at != 0 && manage_ends_sessions(op)))
                 r = manage_check_not_revoked(op, &token);
         if (r == 0)
+                r = manage_mark_sessions(op, token.id);
+        if (r == 0 && token.revoked_at == 0)
                 r = manage_revoke(op, &token, "revoked");
         return r != 0 ? r : done_token(op, &token);
 }

@@ -166,6 +166,9 @@ static void finish_verification(struct peer_set *set, const struct verifier_afte
                 job_notes_put_grant(set->notes, &after->grant, after->drop_grant);
         if (after->note_use)
                 job_notes_touch(set->notes);
+        if (after->keep_session && set->backend->can_manage)
+                job_session_run(set->worker, &set->backend->manage, &after->session,
+                                &set->sessions);
 }
 
 /* Answers the verification in the shared buffer and closes. The order is the point: answer, close,

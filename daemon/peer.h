@@ -33,6 +33,7 @@ struct peer_set {
         int64_t private_uid; /* the only one served; -1: whoever can connect */
         int64_t started_at;
         struct peer *first;
+        unsigned sessions;             /* on their way to be remembered */
         bool is_ending;                /* by peer_end_all(): nothing is waited for any more */
         void (*on_end)(void *context); /* a connection has ended; NULL: nobody asks */
         void *context;

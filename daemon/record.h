@@ -111,6 +111,18 @@ struct record_last_use {
         char org[NAME_ORG_MAX + 1];
 };
 
+/* A session of logind that was opened with a token. */
+#define RECORD_SESSION_ID_MAX 32
+struct record_session {
+        char id[RECORD_SESSION_ID_MAX + 1]; /* logind's; letters and digits */
+        int64_t leader;                     /* the process that opened it */
+        char account[NAME_USER_MAX + 1];
+        char service[NAME_SERVICE_MAX + 1];
+        int64_t org_id;
+        int64_t token_id;
+        int64_t opened_at; /* of the clock */
+};
+
 struct record_grant {
         char actor[NAME_USER_MAX + 1];
         int64_t real_uid;

@@ -264,8 +264,7 @@ static int start(struct server *s, const struct options *options, const char *cr
                  int64_t private_uid)
 {
         int64_t clock;
-        int r = backend_init(&s->backend, options->state_dir, credentials_dir, options->grant_life,
-                             private_uid);
+        int r = backend_init(&s->backend, options, credentials_dir, private_uid);
 
         if (r >= 0)
                 r = quota_new(connection_limit(), private_uid, &s->quota);

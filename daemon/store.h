@@ -96,6 +96,7 @@ typedef int (*store_account_visitor)(void *context, const struct record_account 
 typedef int (*store_guarded_visitor)(void *context, const struct record_guarded *guarded);
 typedef int (*store_token_visitor)(void *context, const struct record_token *token);
 typedef int (*store_grant_visitor)(void *context, const struct record_grant *grant);
+typedef int (*store_session_visitor)(void *context, const struct record_session *session);
 
 /* Where a list goes on. Zeroed: at its start. */
 struct store_cursor {
@@ -131,6 +132,9 @@ int store_list_tokens(struct store_reader *r, enum token_kind kind, int64_t owne
 int store_list_token_range(struct store_reader *r, enum token_kind kind, int64_t first,
                            int64_t last, store_token_visitor visit, void *context);
 int store_list_grants(struct store_reader *r, store_grant_visitor visit, void *context);
+/* Oldest first. */
+int store_list_sessions(struct store_reader *r, store_session_visitor visit, void *context);
+int store_count_sessions(struct store_reader *r, int64_t *ret);
 
 /* Numbers for `status`. now decides what is live. */
 struct store_counts {
@@ -191,6 +195,10 @@ int store_put_undelivered(struct store_writer *w, int64_t token_id);
 int store_delete_undelivered(struct store_writer *w, int64_t token_id);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
+/* By logind's id: a session of that id from before is gone. The oldest beyond max are forgotten. */
+int store_put_session(struct store_writer *w, const struct record_session *session, int64_t max);
+/* -ENOENT where there is none of that id, leader and account. */
+int store_delete_session(struct store_writer *w, const struct record_session *session);
 int store_delete_grants(struct store_writer *w);
 
 /* A transaction that brings the rows under another host key, and the store with them. In it, and in

@@ -89,6 +89,11 @@ enum store_sql {
         SQL_DELETE_GRANTS,
         SQL_PUT_FINGERPRINT,
         SQL_REMAKE_TOKEN,
+        SQL_LIST_SESSIONS,
+        SQL_COUNT_SESSIONS,
+        SQL_PUT_SESSION,
+        SQL_TRIM_SESSIONS,
+        SQL_DELETE_SESSION,
         SQL_STATEMENTS,
 };
 
@@ -188,3 +193,4 @@ int query_load_account(struct query *q, struct record_account *ret);
 int query_load_guarded(struct query *q, struct record_guarded *ret);
 int query_load_token(struct query *q, struct record_token *ret);
 int query_load_grant(struct query *q, struct record_grant *ret);
+int query_load_session(struct query *q, struct record_session *ret);

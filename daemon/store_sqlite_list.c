@@ -268,6 +268,33 @@ int store_list_undelivered(struct store_reader *r, store_id_visitor visit, void 
         return e;
 }
 
+int store_list_sessions(struct store_reader *r, store_session_visitor visit, void *context)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_LIST_SESSIONS);
+        struct record_session session;
+        int e;
+
+        while ((e = query_step(&q)) > 0) {
+                e = query_load_session(&q, &session);
+                if (e == 0)
+                        e = visit(context, &session);
+                if (e != 0)
+                        return e;
+        }
+        return e;
+}
+
+int store_count_sessions(struct store_reader *r, int64_t *ret)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_COUNT_SESSIONS);
+        int e = query_row(&q);
+
+        if (e < 0)
+                return e;
+        *ret = query_number(&q, 0, INT64_MAX);
+        return q.error;
+}
+
 /* A change's key is a number or a text; as text both. */
 static int load_change(struct query *q, int64_t *ret_revision, char *ret_kind, struct view *ret_key)
 {

@@ -15,8 +15,9 @@
         "id, kind, org_id, user_id, name, created_at, expires_at, limits, proof, mac,"             \
         " key_fingerprint, ends_at, end_mac, revoked_at, end_reason, successor, made"
 /* What the transaction that is open will be, once it is committed. */
-#define THIS_REVISION "(SELECT revision + 1 FROM meta WHERE id = 1)"
-#define GRANT_COLUMNS "actor, real_uid, org_id, token_id, account, source, first_at, renewed_at"
+#define THIS_REVISION   "(SELECT revision + 1 FROM meta WHERE id = 1)"
+#define GRANT_COLUMNS   "actor, real_uid, org_id, token_id, account, source, first_at, renewed_at"
+#define SESSION_COLUMNS "id, leader, account, service, org_id, token_id, opened_at"
 
 /* Behind (made, id) in two searches, since SQLite uses the id behind an index for equality alone: a
    bulk import's tokens of one revision would be read again for every page. It merges the two in
@@ -193,6 +194,16 @@ static const char *const text[SQL_STATEMENTS] = {
         [SQL_PUT_FINGERPRINT] = "UPDATE meta SET fingerprint = ? WHERE id = 1 RETURNING 1",
         [SQL_REMAKE_TOKEN] = "UPDATE token SET mac = ?2, key_fingerprint = ?3, end_mac = ?4"
                              " WHERE id = ?1 RETURNING id",
+
+        [SQL_LIST_SESSIONS] =
+                "SELECT " SESSION_COLUMNS " FROM session ORDER BY opened_at, length(id), id",
+        [SQL_COUNT_SESSIONS] = "SELECT count(*) FROM session",
+        [SQL_PUT_SESSION] =
+                "INSERT OR REPLACE INTO session (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [SQL_TRIM_SESSIONS] = "DELETE FROM session WHERE id IN (SELECT id FROM session"
+                              " ORDER BY opened_at DESC, length(id) DESC, id DESC"
+                              " LIMIT -1 OFFSET ?)",
+        [SQL_DELETE_SESSION] = "DELETE FROM session WHERE id = ? AND leader = ? AND account = ?",
 };
 
 struct query query_begin(struct store_reader *r, enum store_sql sql)

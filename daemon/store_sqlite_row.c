@@ -119,3 +119,16 @@ int query_load_grant(struct query *q, struct record_grant *ret)
         ret->renewed_at = query_number(q, 1, INT64_MAX);
         return q->error;
 }
+
+int query_load_session(struct query *q, struct record_session *ret)
+{
+        *ret = (struct record_session){0};
+        query_text(q, ret->id, sizeof(ret->id));
+        ret->leader = query_number(q, 1, INT64_MAX);
+        query_text(q, ret->account, sizeof(ret->account));
+        query_text(q, ret->service, sizeof(ret->service));
+        ret->org_id = query_number(q, 1, INT64_MAX);
+        ret->token_id = query_number(q, 0, TOKEN_ID_LIMIT - 1);
+        ret->opened_at = query_number(q, 1, INT64_MAX);
+        return q->error;
+}

@@ -587,3 +587,42 @@ int store_delete_grants(struct store_writer *w)
 
         return e < 0 ? e : run_fixed(w, SQL_DELETE_GRANTS);
 }
+
+static int trim_sessions(struct store_writer *w, int64_t max)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_TRIM_SESSIONS);
+
+        query_bind_number(&q, max);
+        return query_run(&q);
+}
+
+int store_put_session(struct store_writer *w, const struct record_session *session, int64_t max)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_SESSION);
+        int e = check_open(w, true);
+
+        if (e < 0)
+                return e;
+        query_bind_text(&q, view_of(session->id));
+        query_bind_number(&q, session->leader);
+        query_bind_text(&q, view_of(session->account));
+        query_bind_text(&q, view_of(session->service));
+        query_bind_number(&q, session->org_id);
+        query_bind_number(&q, session->token_id);
+        query_bind_number(&q, session->opened_at);
+        e = query_run(&q);
+        return e < 0 ? e : trim_sessions(w, max);
+}
+
+int store_delete_session(struct store_writer *w, const struct record_session *session)
+{
+        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_SESSION);
+        int e = check_open(w, true);
+
+        if (e < 0)
+                return e;
+        query_bind_text(&q, view_of(session->id));
+        query_bind_number(&q, session->leader);
+        query_bind_text(&q, view_of(session->account));
+        return run_delete(w, &q);
+}

@@ -11,6 +11,7 @@
 #include "common/logsafe.h"
 #include "daemon/audit.h"
 #include "daemon/resolve.h"
+#include "daemon/session.h"
 
 /* One request on its way to its answer. */
 struct exchange {
@@ -22,6 +23,7 @@ struct exchange {
         struct verify_input in;
         int64_t real_uid;
         bool unguarded; /* a session check of an account that is none of ours */
+        bool noted;     /* SESSION: it will be remembered */
 };
 
 /* The kernel's word for who is calling; nothing that the caller says of himself. */
@@ -280,9 +282,27 @@ static int handle_session(struct exchange *x)
         return guarded ? search_grants(x) : 0;
 }
 
+/* SESSION. It is written, and looked at, by the worker: what was revoked since the account phase
+   may not stay open. */
+static int handle_opened(struct exchange *x)
+{
+        int r;
+
+        if (!is_root(x))
+                return -EPERM;
+        r = session_from_request(&x->v->sealed, x->request, x->call->pid, x->call->clock,
+                                 &x->after->session);
+        x->noted = x->after->keep_session = r == 0;
+        return r == -ENOENT ? 0 : r;
+}
+
 static int handle_verb(struct exchange *x)
 {
-        int r = read_input(x);
+        int r;
+
+        if (x->request->verb == WIRE_V_SESSION)
+                return handle_opened(x);
+        r = read_input(x);
 
         if (r < 0)
                 return r;
@@ -329,6 +349,11 @@ static void put_answer(const struct exchange *x, struct wire_message *reply)
 {
         enum verdict verdict = x->texts->output.verdict;
 
+        if (x->request->verb == WIRE_V_SESSION) {
+                wire_put_number(reply, WIRE_F_ACCEPTED, x->noted);
+                reply->magic = WIRE_DONE;
+                return;
+        }
         if (x->unguarded) {
                 wire_put_number(reply, WIRE_F_GUARDED, 0);
                 reply->magic = WIRE_DONE;
@@ -391,8 +416,9 @@ void verifier_handle(struct verifier *v, const struct verifier_call *call,
         }
         put_answer(&x, reply);
         after->output = texts->output;
-        after->audit = !x.unguarded;
-        if (!x.unguarded)
+        /* Neither is a decision. */
+        after->audit = !x.unguarded && request->verb != WIRE_V_SESSION;
+        if (after->audit)
                 v->verdicts[texts->output.verdict]++;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The three verbs of verify.sock, from decoded request to encoded answer: the decision, the ticket,
+ * The verbs of verify.sock, from decoded request to encoded answer: the decision, the ticket,
  * the grants. Reads only; what has to be written or logged is left in `verifier_after` and done
  * when the answer has been sent. Runs on the event loop's thread.
  */
@@ -37,6 +37,8 @@ struct verifier_after {
         bool write_grant;
         struct record_grant grant;
         bool drop_grant;
+        bool keep_session;
+        struct record_session session;
         char account[NAME_ITEM_MAX + 1];
         char actor[NAME_ITEM_MAX + 1];
         char service[NAME_ITEM_MAX + 1];
@@ -57,5 +59,7 @@ void verifier_handle(struct verifier *v, const struct verifier_call *call,
                      const struct wire_message *request, struct wire_message *reply,
                      struct verifier_texts *texts, struct verifier_after *after);
 
-/* Writes the audit record and notes the use. Grants are the caller's to hand to the worker. */
+/* Writes the audit record and notes the use. Grants and sessions are the caller's to hand to the
+ * worker.
+ */
 void verifier_finish(struct verifier *v, const struct verifier_after *after);

@@ -6,7 +6,8 @@ noinst_LTLIBRARIES += %D%/libpamcore.la
   %D%/notice.c %D%/notice.h \
   %D%/options.c %D%/options.h \
   %D%/outcome.c %D%/outcome.h \
-  %D%/request.c %D%/request.h
+  %D%/request.c %D%/request.h \
+  %D%/tell.c %D%/tell.h
 
 pammod_LTLIBRARIES = %D%/pam_orgtoken.la
 %C%_pam_orgtoken_la_SOURCES = %D%/pam_orgtoken.c

@@ -10,8 +10,9 @@
 #include "common/cleanup.h"
 #include "common/secret.h"
 
-#define MEMO_NAME  "orgtoken_memo"
-#define EXPIRES_AT "ORGTOKEN_EXPIRES_AT"
+#define MEMO_NAME   "orgtoken_memo"
+#define ORIGIN_NAME "orgtoken_origin"
+#define EXPIRES_AT  "ORGTOKEN_EXPIRES_AT"
 /* Name, '=', value and NUL: a user's name is the longest that the answer may hold. */
 #define VARIABLE_SIZE (sizeof("ORGTOKEN_KEY_ID=") + NAME_ITEM_MAX)
 
@@ -93,6 +94,51 @@ struct view memo_ticket(const struct memo *memo)
         return view_of_bytes(memo->ticket, memo->ticket_len);
 }
 
+struct origin {
+        char org[NAME_ORG_MAX + 1];
+        char key_id[TOKEN_KEY_ID_SIZE];
+};
+
+static void origin_cleanup(pam_handle_t *pamh, void *data, int error_status)
+{
+        (void)pamh;
+        (void)error_status;
+        free(data);
+}
+
+static const struct origin *origin_find(pam_handle_t *pamh)
+{
+        const void *data = NULL;
+
+        return pam_get_data(pamh, ORIGIN_NAME, &data) == PAM_SUCCESS ? data : NULL;
+}
+
+void memo_adopt(pam_handle_t *pamh)
+{
+        struct view org = view_of(pam_getenv(pamh, "ORGTOKEN_ORG"));
+        struct view key_id = view_of(pam_getenv(pamh, "ORGTOKEN_KEY_ID"));
+        struct origin *origin;
+
+        if (!org.ptr || !key_id.ptr || memo_find(pamh) || origin_find(pamh))
+                return;
+        origin = calloc(1, sizeof(*origin));
+        if (!origin)
+                return;
+        if (!view_copy(org, origin->org, sizeof(origin->org)) ||
+            !view_copy(key_id, origin->key_id, sizeof(origin->key_id)) ||
+            pam_set_data(pamh, ORIGIN_NAME, origin, origin_cleanup) != PAM_SUCCESS)
+                free(origin);
+}
+
+void memo_origin(pam_handle_t *pamh, struct view *ret_org, struct view *ret_key_id)
+{
+        const struct memo *memo = memo_find(pamh);
+        const struct origin *origin = memo ? NULL : origin_find(pamh);
+
+        *ret_org = memo ? view_of(memo->org) : origin ? view_of(origin->org) : VIEW_ABSENT;
+        *ret_key_id = memo ? view_of(memo->key_id) : origin ? view_of(origin->key_id) : VIEW_ABSENT;
+}
+
 /* An absent value takes the variable away. libpam logs an error for taking away what is not there.
  */
 static int set_variable(pam_handle_t *pamh, const char *name, struct view value)
@@ -138,6 +184,8 @@ void memo_clear(pam_handle_t *pamh)
            an entry of its own would be made for nothing at every password. */
         if (memo_find(pamh))
                 (void)pam_set_data(pamh, MEMO_NAME, NULL, NULL);
+        if (origin_find(pamh))
+                (void)pam_set_data(pamh, ORIGIN_NAME, NULL, NULL);
         for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
                 (void)set_variable(pamh, variables[i].name, VIEW_ABSENT);
         (void)set_variable(pamh, EXPIRES_AT, VIEW_ABSENT);

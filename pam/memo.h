@@ -12,6 +12,7 @@
 
 #include "common/name.h"
 #include "common/token.h"
+#include "common/view.h"
 #include "common/wire.h"
 #include "pam/options.h"
 
@@ -33,6 +34,13 @@ const struct memo *memo_find(pam_handle_t *pamh);
 
 /* The ticket, as the daemon gave it. */
 struct view memo_ticket(const struct memo *memo);
+
+/* Which token this login is by. sshd's keyboard-interactive leaves no memo but these variables, and
+   they are kept as they are before any session module could let a person change them: called from
+   setcred. Without memory nothing is kept. */
+void memo_adopt(pam_handle_t *pamh);
+/* Org and key id of the memo, or of what memo_adopt() kept; absent for neither. */
+void memo_origin(pam_handle_t *pamh, struct view *ret_org, struct view *ret_key_id);
 
 /* Sets ORGTOKEN_ORG, ORGTOKEN_KEY_ID and, for a PAT, ORGTOKEN_USER from an allowing answer, and
    takes back what an earlier one set. 0 or -ENOMEM. */

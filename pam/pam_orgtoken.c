@@ -20,6 +20,7 @@
 #include "pam/options.h"
 #include "pam/outcome.h"
 #include "pam/request.h"
+#include "pam/tell.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -220,7 +221,19 @@ static int check_session(pam_handle_t *pamh, const struct options *options,
                 outcome.error = memo_publish(pamh, &reply);
         }
         outcome_log(pamh, PHASE_SESSION, options, &outcome, facts, key_id, &request);
+        if (outcome_is_allow(&outcome))
+                tell_session(pamh, options, facts, wire_text(&reply, WIRE_F_ORG), key_id);
         return outcome_to_pam(PHASE_SESSION, &outcome);
+}
+
+/* A login, and not a change of account: the token is the one that it was given. */
+static void tell_login(pam_handle_t *pamh, const struct options *options,
+                       const struct request_facts *facts)
+{
+        struct view org, key_id;
+
+        memo_origin(pamh, &org, &key_id);
+        tell_session(pamh, options, facts, org, key_id);
 }
 
 static int session(pam_handle_t *pamh, int flags, int argc, const char **argv)
@@ -235,8 +248,11 @@ static int session(pam_handle_t *pamh, int flags, int argc, const char **argv)
         unfit = request_facts_from_pam(pamh, &facts);
         if (!options.quiet && !((unsigned)flags & PAM_SILENT))
                 notice_expiry(pamh, &facts);
-        if (request_is_no_elevation(&facts))
+        if (request_is_no_elevation(&facts)) {
+                if (!unfit)
+                        tell_login(pamh, &options, &facts);
                 return PAM_IGNORE;
+        }
         if (unfit) {
                 log_unfit(pamh, unfit, &facts);
                 return PAM_PERM_DENIED;
@@ -278,15 +294,22 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
    which never authenticate here. */
 EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-        (void)pamh;
+        int saved = errno;
+
+        memo_adopt(pamh);
         (void)flags;
         (void)argc;
         (void)argv;
+        errno = saved;
         return PAM_SUCCESS;
 }
 
 /* Nothing was opened. */
 EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-        return pam_sm_setcred(pamh, flags, argc, argv);
+        (void)pamh;
+        (void)flags;
+        (void)argc;
+        (void)argv;
+        return PAM_SUCCESS;
 }

@@ -148,3 +148,16 @@ int request_session_check(const struct request_facts *facts, const struct option
         wire_put_text(ret, WIRE_F_TTY, facts->tty);
         return 0;
 }
+
+int request_session(const struct request_facts *facts, struct view org, struct view key_id,
+                    struct view id, struct wire_message *ret)
+{
+        int r = start(ret, WIRE_V_SESSION, facts);
+
+        if (r < 0)
+                return r;
+        wire_put_text(ret, WIRE_F_ORG, org);
+        wire_put_text(ret, WIRE_F_KEY_ID, key_id);
+        wire_put_text(ret, WIRE_F_SESSION, id);
+        return 0;
+}

@@ -44,6 +44,11 @@ int request_verify(const struct request_facts *facts, const struct options *opti
 int request_account_check(const struct request_facts *facts, const struct options *options,
                           const struct memo *memo, struct wire_message *ret);
 
+/* SESSION: logind's session `id` is that of this login, with the token of key_id for org. 0 or
+   negative errno as above. */
+int request_session(const struct request_facts *facts, struct view org, struct view key_id,
+                    struct view id, struct wire_message *ret);
+
 /* SESSION_CHECK. 0 or negative errno as above. */
 int request_session_check(const struct request_facts *facts, const struct options *options,
                           struct wire_message *ret);

@@ -2,6 +2,8 @@ systemdsystemunit_DATA = \
   %D%/orgtokend.service \
   %D%/orgtokend-verify.socket \
   %D%/orgtokend-manage.socket \
+  %D%/orgtoken-sessiond.service \
+  %D%/orgtoken-sessiond.socket \
   %D%/orgtoken-notify.service \
   %D%/orgtoken-notify.timer
 sysusers_DATA = %D%/sysusers.d/orgtoken.conf
@@ -11,6 +13,8 @@ EXTRA_DIST += \
   %D%/orgtokend.service.in \
   %D%/orgtokend-verify.socket.in \
   %D%/orgtokend-manage.socket.in \
+  %D%/orgtoken-sessiond.service.in \
+  %D%/orgtoken-sessiond.socket.in \
   %D%/orgtoken-notify.service.in \
   %D%/orgtoken-notify.timer.in \
   %D%/orgtoken.sysusers.in \
@@ -37,3 +41,7 @@ substitute = $(SED) \
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-notify.service.in > $@.tmp && mv $@.tmp $@
 %D%/orgtoken-notify.timer: %D%/orgtoken-notify.timer.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-notify.timer.in > $@.tmp && mv $@.tmp $@
+%D%/orgtoken-sessiond.service: %D%/orgtoken-sessiond.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-sessiond.service.in > $@.tmp && mv $@.tmp $@
+%D%/orgtoken-sessiond.socket: %D%/orgtoken-sessiond.socket.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(substitute) $(srcdir)/%D%/orgtoken-sessiond.socket.in > $@.tmp && mv $@.tmp $@

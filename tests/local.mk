@@ -28,6 +28,7 @@ test_programs = \
   %D%/unit/test_cli_timewords \
   %D%/unit/test_client \
   %D%/unit/test_client_process \
+  %D%/unit/test_confirm \
   %D%/unit/test_expiry \
   %D%/unit/test_logsafe \
   %D%/unit/test_name \
@@ -66,6 +67,7 @@ test_programs = \
   %D%/daemon/test_manage_notify \
   %D%/daemon/test_manage_org \
   %D%/daemon/test_manage_roles \
+  %D%/daemon/test_manage_sessions \
   %D%/daemon/test_manage_token \
   %D%/daemon/test_options \
   %D%/daemon/test_peer \
@@ -148,6 +150,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
 # first answers, so it stands before the daemon's library.
 check_LTLIBRARIES += %D%/support/libmemory.la
 %C%_support_libmemory_la_SOURCES = %D%/support/memory_store.c %D%/support/world.c 
+tests_unit_test_confirm_LDADD = sessiond/libsessiond.la $(LDADD)
 memory_ldadd = %D%/support/libmemory.la $(LDADD)
 tests_daemon_test_verifier_LDADD = $(memory_ldadd)
 tests_daemon_test_verifier_session_LDADD = $(memory_ldadd)

@@ -34,7 +34,8 @@ static const char *const who[WIRE_VERB_COUNT] = {
         [WIRE_V_HOST_SHOW] = "r",      [WIRE_V_HOST_SET] = "r",
         [WIRE_V_CLOCK_RESET] = "r",    [WIRE_V_BACKUP] = "r",
         [WIRE_V_GUARDED_LIST] = "r",   [WIRE_V_REVOKE_TOKEN] = "r",
-        [WIRE_V_NOTIFY] = "r",
+        [WIRE_V_NOTIFY] = "r",         [WIRE_V_SESSION] = "",
+        [WIRE_V_SESSION_STATE] = "",   [WIRE_V_SESSION_END] = "",
 };
 
 static const struct {

@@ -159,7 +159,8 @@ static void test_policy_values(void **state)
                 {WIRE_F_NEVER_OK, 2, "bad-policy"},
                 {WIRE_F_NEVER_OK, -1, "bad-policy"},
                 {WIRE_F_MAX_UNUSED, -5, "bad-policy"},
-                {WIRE_F_END_SESSIONS, 1, "not-supported"},
+                {WIRE_F_END_SESSIONS, 2, "bad-policy"},
+                {WIRE_F_END_SESSIONS, -1, "bad-policy"},
         };
         struct manage_fixture *f = *state;
 

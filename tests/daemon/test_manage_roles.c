@@ -94,6 +94,9 @@ static const struct line lines[] = {
         {WIRE_V_GUARDED_LIST, ".NNNNNNNN"},
         {WIRE_V_REVOKE_TOKEN, ".NNNNNNNN"},
         {WIRE_V_NOTIFY, ".NNNNNNNN"},
+        {WIRE_V_SESSION, "RRRRRRRRN"},
+        {WIRE_V_SESSION_STATE, "RRRRRRRRN"},
+        {WIRE_V_SESSION_END, "RRRRRRRRN"},
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
@@ -204,6 +207,20 @@ static void fill(struct scene *s, enum wire_verb verb)
                 token_id_to_text(s->key_number, text);
                 set_number(f, WIRE_F_KIND, TOKEN_AK);
                 set_text(f, WIRE_F_ID, text);
+                return;
+        case WIRE_V_SESSION:
+        case WIRE_V_SESSION_STATE:
+        case WIRE_V_SESSION_END:
+                set_text(f, WIRE_F_ACCOUNT, "acme-deploy");
+                set_text(f, WIRE_F_SESSION, "1");
+                if (verb != WIRE_V_SESSION) {
+                        set_number(f, WIRE_F_CREATED_AT, 1);
+                        set_number(f, WIRE_F_LEADER, 1);
+                        return;
+                }
+                set_text(f, WIRE_F_SERVICE, "sshd");
+                set_text(f, WIRE_F_ORG, "acme");
+                set_text(f, WIRE_F_KEY_ID, s->key);
                 return;
         default: return; /* no fields */
         }

@@ -367,8 +367,6 @@ static void test_kinds(void **state)
         ask_id(f, WIRE_V_PAT_REVOKE, key);
         assert_true(is_refused(f, PERSON_ALICE, "wrong-kind"));
         ask_id(f, WIRE_V_KEY_REVOKE, key);
-        set_number(f, WIRE_F_END_SESSIONS, 1);
-        assert_true(is_refused(f, PERSON_ALICE, "not-supported"));
         set_number(f, WIRE_F_END_SESSIONS, 0);
         assert_true(is_done(f, PERSON_ALICE));
         assert_true(f->reply.changed_rights);

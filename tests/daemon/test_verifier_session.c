@@ -305,6 +305,111 @@ static void test_session_unused_token(void **state)
         assert_int_equal(send(s), WIRE_ALLOW);
 }
 
+/* ---- SESSION ---- */
+
+static void opened(struct scene *s, const char *key_id, const char *id)
+{
+        request(s, WIRE_V_SESSION);
+        text(s, WIRE_F_ACCOUNT, "acme-deploy");
+        text(s, WIRE_F_SERVICE, "sshd");
+        text(s, WIRE_F_ORG, "acme");
+        text(s, WIRE_F_KEY_ID, key_id);
+        text(s, WIRE_F_SESSION, id);
+}
+
+static void key_id_of(const struct world_token *token, enum token_kind kind,
+                      char ret[static TOKEN_KEY_ID_SIZE])
+{
+        token_key_id(kind, token->id, TOKEN_KEY_ID_MIN, ret);
+}
+
+static void test_opened(void **state)
+{
+        char key_id[TOKEN_KEY_ID_SIZE];
+        struct scene *s = *state;
+
+        key_id_of(&s->key, TOKEN_AK, key_id);
+        opened(s, key_id, "c12");
+        assert_int_equal(send(s), WIRE_DONE);
+        assert_int_equal(wire_number(&s->got, WIRE_F_ACCEPTED, 0), 1);
+        assert_true(s->after.keep_session);
+        assert_string_equal(s->after.session.id, "c12");
+        assert_string_equal(s->after.session.account, "acme-deploy");
+        assert_string_equal(s->after.session.service, "sshd");
+        assert_int_equal(s->after.session.leader, 42);
+        assert_int_equal(s->after.session.opened_at, NOW - 3);
+        assert_int_equal(s->after.session.org_id, s->acme);
+        assert_int_equal(s->after.session.token_id, s->key.id);
+        /* It is no decision. */
+        assert_int_equal(journal.count, 0);
+        for (size_t i = 0; i < COUNT(s->v.verdicts); i++)
+                assert_int_equal(s->v.verdicts[i], 0);
+}
+
+static void test_opened_is_roots(void **state)
+{
+        char key_id[TOKEN_KEY_ID_SIZE];
+        struct scene *s = *state;
+
+        key_id_of(&s->pat, TOKEN_PAT, key_id);
+        s->call.uid = 1000;
+        opened(s, key_id, "1");
+        expect_unavailable(s, -EPERM);
+        assert_false(s->after.keep_session);
+        s->call.uid = 0;
+        assert_int_equal(send(s), WIRE_DONE);
+        assert_int_equal(s->after.session.token_id, s->pat.id);
+}
+
+/* Whose it is must be beyond doubt, or somebody's session would be ended for another's token. */
+static void test_opened_by_nobody(void **state)
+{
+        char key_id[TOKEN_KEY_ID_SIZE];
+        struct scene *s = *state;
+        struct record_token twin;
+
+        opened(s, "ak_zzzzzz", "1");
+        assert_int_equal(send(s), WIRE_DONE);
+        assert_int_equal(wire_number(&s->got, WIRE_F_ACCEPTED, 7), 0);
+        assert_false(s->after.keep_session);
+        key_id_of(&s->key, TOKEN_AK, key_id);
+        opened(s, key_id, "1");
+        text(s, WIRE_F_ORG, "initech");
+        assert_int_equal(send(s), WIRE_DONE);
+        assert_int_equal(wire_number(&s->got, WIRE_F_ACCEPTED, 7), 0);
+        /* A second token of the same six characters. */
+        assert_int_equal(store_find_token(s->w->reader, s->key.id, &twin), 0);
+        twin.id += twin.id % 62 == 61 ? -1 : 1;
+        assert_int_equal(store_insert_token(s->w->sealed.writer, &twin), 0);
+        opened(s, key_id, "1");
+        assert_int_equal(send(s), WIRE_DONE);
+        assert_int_equal(wire_number(&s->got, WIRE_F_ACCEPTED, 7), 0);
+        assert_false(s->after.keep_session);
+}
+
+static void test_opened_bad(void **state)
+{
+        static const char *const ids[] = {
+                "../1", "a b", "1;2", "-1", "c1\xc3\xa9", "123456789012345678901234567890123"};
+        char key_id[TOKEN_KEY_ID_SIZE];
+        struct scene *s = *state;
+
+        key_id_of(&s->key, TOKEN_AK, key_id);
+        for (size_t i = 0; i < COUNT(ids); i++) {
+                opened(s, key_id, ids[i]);
+                expect_unavailable(s, -EPROTO);
+                assert_false(s->after.keep_session);
+        }
+        opened(s, "ak_", "1");
+        expect_unavailable(s, -EPROTO);
+        opened(s, key_id, "1");
+        text(s, WIRE_F_ACCOUNT, "a b");
+        expect_unavailable(s, -EPROTO);
+        opened(s, key_id, "1");
+        s->call.pid = 0;
+        expect_unavailable(s, -EPROTO);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -322,6 +427,10 @@ int main(void)
                 CASE(test_session_and_a_new_org_of_the_name),
                 CASE(test_session_failing_store),
                 CASE(test_session_unused_token),
+                CASE(test_opened),
+                CASE(test_opened_is_roots),
+                CASE(test_opened_by_nobody),
+                CASE(test_opened_bad),
         };
 
         return cmocka_run_group_tests_name("verifier session", tests, NULL, NULL);

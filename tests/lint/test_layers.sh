@@ -11,6 +11,7 @@ none "pam/ includes pam/ and common/ only" "$(grep -nE '#include "(daemon|cli|su
 none "daemon/ includes daemon/ and common/ only" "$(grep -nE '#include "(pam|cli|sudo|tests)/' daemon/*.[ch])"
 none "cli/ includes cli/ and common/ only" "$(grep -nE '#include "(pam|daemon|sudo|tests)/' cli/*.[ch])"
 none "sudo/ includes common/ only" "$(grep -nE '#include "(pam|daemon|cli|tests)/' sudo/*.c)"
+none "sessiond/ includes sessiond/ and common/ only" "$(grep -nE '#include "(pam|daemon|cli|sudo|tests)/' sessiond/*.[ch])"
 
 # code PATTERN FILE ...: the lines that hold it, comments left out.
 code() {
@@ -21,7 +22,7 @@ code() {
         done
 }
 
-rooms='common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] sudo/*.c'
+rooms='common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] sudo/*.c sessiond/*.[ch]'
 # shellcheck disable=SC2086 # a list of patterns, here and below
 {
         none "sqlite3.h only in the SQLite store" \
@@ -31,7 +32,7 @@ rooms='common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] sudo/*.c'
         none "PAM's headers only in pam/" "$(grep -lE '#include <security/' $rooms | grep -v '^pam/')"
         none "libsystemd only in the daemon's process files" \
                 "$(grep -lE '#include <systemd/' $rooms |
-                        grep -vE '^daemon/(main|server|peer|worker|audit|log|listen|jobs)\.[ch]$')"
+                        grep -vE '^(daemon/(main|server|peer|worker|audit|log|listen|jobs)|sessiond/(main|serve|logind))\.[ch]$')"
         none "no statement is put together from text" \
                 "$(code '\bsqlite3_exec *\(' $rooms)"
         none "nothing is cleared by memset" \
@@ -47,7 +48,7 @@ none "PAM_IGNORE is given in one place" \
                 grep -v 'code == PAM_IGNORE ? PAM_CONV_ERR')"
 
 bad=
-for h in common/*.h daemon/*.h pam/*.h cli/*.h; do
+for h in common/*.h daemon/*.h pam/*.h cli/*.h sessiond/*.h; do
         echo "#include \"$h\"" | $CC -std=gnu17 -D_GNU_SOURCE -include "$top_builddir/config.h" -I. \
                 -I"$top_builddir" -Wall -Wextra -Werror -fsyntax-only -x c - 2>/dev/null || bad="$bad $h"
 done

@@ -3,17 +3,17 @@
 cd "$top_srcdir" || exit 1
 . tests/support/tap.sh
 
-is "$(wc -l common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] |
+is "$(wc -l common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] sessiond/*.[ch] |
         awk '$2 != "total" && $1 > 650 {print $2 " (" $1 ")"}')" "" "no file over 650 lines"
 
 # A function starts at a line "{" in the first column and ends at "}" there.
 is "$(awk 'FNR == 1 {start = 0} /^\{/ {start = FNR} /^\}/ {if (start && FNR - start - 1 > 60)
         print FILENAME ":" start " (" FNR - start - 1 ")"; start = 0}' \
-        common/*.c pam/*.c daemon/*.c cli/*.c askpass/*.c sudo/*.c)" "" "no function over 60 lines"
+        common/*.c pam/*.c daemon/*.c cli/*.c askpass/*.c sudo/*.c sessiond/*.c)" "" "no function over 60 lines"
 
-is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] scripts/*)" "" \
+is "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] sessiond/*.[ch] scripts/*)" "" \
         "nothing is left for later"
-is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] scripts/* ./*.md doc/*.md)" "" \
+is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] sessiond/*.[ch] scripts/* ./*.md doc/*.md)" "" \
         "no blanks at the end of a line"
 
 # A rule's source is worth nothing to a reader who does not have it: a page of man/, or a document of this tree.
@@ -25,7 +25,7 @@ missing=$(grep -rhoE '\b[A-Za-z0-9_/.-]*[A-Z]\.md\b|\bDESIGN\b' common pam daemo
 is "$missing" "" "documents that are named are there"
 
 if command -v clang-format >/dev/null; then
-        is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] tests/*/*.[ch] 2>&1 |
+        is "$(clang-format --dry-run common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.[ch] sessiond/*.[ch] tests/*/*.[ch] 2>&1 |
                 grep -E '^[^ ].*warning' | head -n 5)" "" "clang-format is clean"
 else
         echo "# clang-format is not installed: format not checked"

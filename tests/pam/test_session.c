@@ -231,14 +231,145 @@ static void test_close(void **state)
         (void)harness_free(h);
 }
 
+/* ---- telling of logind's session ---- */
+
+/* A login with a token, up to and with the session; the id is pam_systemd's. */
+static void log_in(struct harness *h, const char *id, const char *password)
+{
+        char variable[64];
+
+        assert_int_equal(harness_login(h,
+                                       "auth required @M\nsession optional @M\n"
+                                       "session required pam_permit.so",
+                                       password),
+                         PAM_SUCCESS);
+        (void)snprintf(variable, sizeof(variable), "XDG_SESSION_ID=%s", id);
+        if (id)
+                assert_int_equal(pam_putenv(h->pamh, variable), PAM_SUCCESS);
+        assert_int_equal(pam_setcred(h->pamh, PAM_ESTABLISH_CRED), PAM_SUCCESS);
+        assert_int_equal(pam_open_session(h->pamh, 0), PAM_SUCCESS);
+}
+
+static void test_told(void **state)
+{
+        const struct fake_script script = {.user = "alice", .key_id = "pat_4fK9aQ"};
+        struct harness *h = harness_new(&script);
+        bool is_root = geteuid() == 0;
+        struct wire_message m;
+
+        (void)state;
+        log_in(h, "c7", harness_token(TOKEN_PAT, "acme"));
+        assert_int_equal(harness_connections(h), is_root ? 2 : 1);
+        if (is_root) {
+                harness_request(h, &m);
+                assert_int_equal(m.verb, WIRE_V_SESSION);
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_SESSION), "c7"));
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_ACCOUNT), "alice"));
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_KEY_ID), "pat_4fK9aQ"));
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_ORG), "acme"));
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_SERVICE), "svc"));
+        }
+        /* Where there is no logind, and what is no id, is nothing to tell. */
+        harness_script(h, &script);
+        log_in(h, NULL, harness_token(TOKEN_PAT, "acme"));
+        assert_int_equal(harness_connections(h), 1);
+        harness_script(h, &script);
+        log_in(h, "a\nb", harness_token(TOKEN_PAT, "acme"));
+        assert_int_equal(harness_connections(h), 1);
+        (void)harness_free(h);
+}
+
+/* As sshd does for keyboard-interactive: the variables come from a child, and setcred is first. */
+static void test_told_from_variables(void **state)
+{
+        struct harness *h = harness_new(NULL);
+        struct wire_message m;
+
+        (void)state;
+        harness_stack(h, "auth required @M\nsession optional @M\nsession required pam_permit.so");
+        harness_start(h, "alice");
+        assert_int_equal(pam_putenv(h->pamh, "ORGTOKEN_ORG=acme"), PAM_SUCCESS);
+        assert_int_equal(pam_putenv(h->pamh, "ORGTOKEN_KEY_ID=pat_4fK9aQ"), PAM_SUCCESS);
+        assert_int_equal(pam_setcred(h->pamh, PAM_ESTABLISH_CRED), PAM_SUCCESS);
+        /* What a session module lets a person write comes too late. */
+        assert_int_equal(pam_putenv(h->pamh, "ORGTOKEN_KEY_ID=pat_000000"), PAM_SUCCESS);
+        assert_int_equal(pam_putenv(h->pamh, "XDG_SESSION_ID=3"), PAM_SUCCESS);
+        assert_int_equal(pam_setcred(h->pamh, PAM_ESTABLISH_CRED), PAM_SUCCESS);
+        assert_int_equal(pam_open_session(h->pamh, 0), PAM_SUCCESS);
+        assert_int_equal(harness_connections(h), geteuid() == 0 ? 1 : 0);
+        if (geteuid() == 0) {
+                harness_request(h, &m);
+                assert_true(view_equal_str(wire_text(&m, WIRE_F_KEY_ID), "pat_4fK9aQ"));
+        }
+        /* Written without a setcred before: nobody's. */
+        harness_script(h, NULL);
+        harness_start(h, "alice");
+        assert_int_equal(pam_putenv(h->pamh, "ORGTOKEN_ORG=acme"), PAM_SUCCESS);
+        assert_int_equal(pam_putenv(h->pamh, "ORGTOKEN_KEY_ID=pat_000000"), PAM_SUCCESS);
+        assert_int_equal(pam_putenv(h->pamh, "XDG_SESSION_ID=3"), PAM_SUCCESS);
+        assert_int_equal(pam_open_session(h->pamh, 0), PAM_SUCCESS);
+        assert_int_equal(harness_connections(h), 0);
+        (void)harness_free(h);
+}
+
+/* It is no question: whatever comes back, or nothing, the session is opened. */
+static void test_telling_decides_nothing(void **state)
+{
+        static const enum fake_behaviour answers[] = {
+                FAKE_UNAVAILABLE, FAKE_REFUSED, FAKE_VERDICT,    FAKE_DONE,
+                FAKE_CLOSE_AFTER, FAKE_GARBAGE, FAKE_WRONG_NONCE};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(answers); i++) {
+                struct fake_script script = {.verify = {.behaviour = FAKE_ALLOW}};
+                struct harness *h;
+
+                script.steps[0].behaviour = answers[i];
+                h = harness_new(&script);
+                harness_log_clear();
+                log_in(h, "1", harness_token(TOKEN_PAT, "acme"));
+                if (geteuid() == 0)
+                        assert_non_null(strstr(harness_log(), "session 1 is not noted"));
+                (void)harness_free(h);
+        }
+}
+
+/* With an elevation it is the token of the grant. */
+static void test_told_of_elevation(void **state)
+{
+        const struct fake_script script = {.user = "alice", .key_id = "pat_4fK9aQ"};
+        struct harness *h = harness_new(&script);
+        struct wire_message m;
+
+        (void)state;
+        harness_stack(h, "session required @M");
+        harness_start(h, "acme-deploy");
+        harness_item(h, PAM_RUSER, "alice");
+        assert_int_equal(pam_putenv(h->pamh, "XDG_SESSION_ID=9"), PAM_SUCCESS);
+        assert_int_equal(pam_open_session(h->pamh, 0), PAM_SUCCESS);
+        assert_int_equal(harness_connections(h), geteuid() == 0 ? 2 : 1);
+        harness_request(h, &m);
+        assert_int_equal(m.verb, geteuid() == 0 ? WIRE_V_SESSION : WIRE_V_SESSION_CHECK);
+        (void)harness_free(h);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_nobody_is_asked),      cmocka_unit_test(test_root_as_actor),
-                cmocka_unit_test(test_not_guarded),          cmocka_unit_test(test_allowed),
-                cmocka_unit_test(test_every_verdict),        cmocka_unit_test(test_no_answer),
-                cmocka_unit_test(test_options_refused),      cmocka_unit_test(test_unfit_items),
-                cmocka_unit_test(test_memo_changes_nothing), cmocka_unit_test(test_close),
+                cmocka_unit_test(test_nobody_is_asked),
+                cmocka_unit_test(test_root_as_actor),
+                cmocka_unit_test(test_not_guarded),
+                cmocka_unit_test(test_allowed),
+                cmocka_unit_test(test_every_verdict),
+                cmocka_unit_test(test_no_answer),
+                cmocka_unit_test(test_options_refused),
+                cmocka_unit_test(test_unfit_items),
+                cmocka_unit_test(test_memo_changes_nothing),
+                cmocka_unit_test(test_close),
+                cmocka_unit_test(test_told),
+                cmocka_unit_test(test_told_from_variables),
+                cmocka_unit_test(test_telling_decides_nothing),
+                cmocka_unit_test(test_told_of_elevation),
         };
 
         return cmocka_run_group_tests_name("pam_session", tests, NULL, NULL);

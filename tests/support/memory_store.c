@@ -366,6 +366,20 @@ int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret)
         return 0;
 }
 
+int store_list_token_range(struct store_reader *r, enum token_kind kind, int64_t first,
+                           int64_t last, store_token_visitor visit, void *context)
+{
+        int e = look(r);
+
+        for (size_t i = 0; i < r->table[MEMORY_TOKEN].count && e == 0; i++) {
+                const struct record_token *t = memory_store_row(r, MEMORY_TOKEN, i);
+
+                if (t->kind == kind && t->id >= first && t->id <= last)
+                        e = visit(context, t);
+        }
+        return e;
+}
+
 int store_list_bindings(struct store_reader *r, struct view name, store_account_visitor visit,
                         void *context)
 {

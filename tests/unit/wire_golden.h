@@ -91,6 +91,10 @@ static const struct {
         [WIRE_F_VALUE] = {NULL, -2},
         [WIRE_F_GUARDED] = {NULL, 1061},
         [WIRE_F_ID] = {"0123456789", 0},
+        [WIRE_F_SESSION] = {"c7", 0},
+        [WIRE_F_LEADER] = {NULL, 1064},
+        [WIRE_F_SESSIONS] = {NULL, 1065},
+        [WIRE_F_SESSIONS_LEFT] = {NULL, 1066},
 };
 
 struct golden {
@@ -321,6 +325,25 @@ static const struct golden requests[] = {
          {0},
          "4f4b5431 2a00 0200 " NONCE " 3200 0800 1a04000000000000  3e00 0a00 30313233343536373839"},
         {WIRE_REQUEST, WIRE_V_NOTIFY, {0}, {0}, "4f4b5431 2b00 0000 " NONCE},
+        {WIRE_REQUEST,
+         WIRE_V_SESSION,
+         {WIRE_F_ACCOUNT, WIRE_F_SERVICE, WIRE_F_ORG, WIRE_F_KEY_ID, WIRE_F_SESSION},
+         {0},
+         "4f4b5431 2c00 0500 " NONCE " 0200 0600 6465706c6f79  0400 0400 73736864"
+         " 0600 0400 61636d65  1100 0400 616b5f30"
+         " 3f00 0200 6337"},
+        {WIRE_REQUEST,
+         WIRE_V_SESSION_STATE,
+         {WIRE_F_ACCOUNT, WIRE_F_CREATED_AT, WIRE_F_SESSION, WIRE_F_LEADER},
+         {0},
+         "4f4b5431 2d00 0400 " NONCE " 0200 0600 6465706c6f79  2900 0800 1104000000000000"
+         " 3f00 0200 6337  4000 0800 2804000000000000"},
+        {WIRE_REQUEST,
+         WIRE_V_SESSION_END,
+         {WIRE_F_ACCOUNT, WIRE_F_CREATED_AT, WIRE_F_SESSION, WIRE_F_LEADER},
+         {0},
+         "4f4b5431 2e00 0400 " NONCE " 0200 0600 6465706c6f79  2900 0800 1104000000000000"
+         " 3f00 0200 6337  4000 0800 2804000000000000"},
 };
 #define REQUESTS (sizeof(requests) / sizeof(requests[0]))
 
@@ -444,6 +467,22 @@ static const struct golden answers[] = {
          {WIRE_F_REFERENCE},
          "0db69872 0b00 0300 " NONCE " 2600 0200 6e6f  2700 0300 4e6f2e  2800 0200 6130"},
         {WIRE_UNAVAILABLE, WIRE_V_VERIFY, {0}, {0}, "aac97524 0100 0000 " NONCE},
+        {WIRE_DONE,
+         WIRE_V_SESSION,
+         {0},
+         {WIRE_F_ACCEPTED},
+         "4ba8d50f 2c00 0100 " NONCE " 0e00 0800 f603000000000000"},
+        {WIRE_DONE,
+         WIRE_V_SESSION_END,
+         {0},
+         {WIRE_F_REASON},
+         "4ba8d50f 2e00 0100 " NONCE " 2600 0200 6e6f"},
+        {WIRE_DONE,
+         WIRE_V_PAT_REVOKE,
+         {0},
+         {WIRE_F_KEY_ID, WIRE_F_MESSAGE, WIRE_F_SESSIONS, WIRE_F_SESSIONS_LEFT},
+         "4ba8d50f 2200 0400 " NONCE " 1100 0400 616b5f30  2700 0300 4e6f2e"
+         " 4100 0800 2904000000000000  4200 0800 2a04000000000000"},
 };
 #define ANSWERS (sizeof(answers) / sizeof(answers[0]))
 
