@@ -17,7 +17,7 @@ is "$(grep -nP '[ \t]+$' common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpa
         "no blanks at the end of a line"
 
 # A rule's source is worth nothing to a reader who does not have it: a page of man/, or a document of this tree.
-missing=$(grep -rhoE '\b[A-Za-z0-9_/.-]*[A-Z]\.md\b|\bDESIGN\b' common pam daemon cli askpass sudo tests/*/*.[ch] man \
+missing=$(grep -rhoE '\b[A-Za-z0-9_/.-]*[A-Z]\.md\b|\bDESIGN\b' common pam daemon cli askpass sudo sessiond tests/*/*.[ch] man \
         README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md doc | sort -u |
         while read -r name; do
                 [ -e "$name" ] || [ -e "doc/$name" ] || [ -e "doc/recipes/$name" ] || echo "$name"
