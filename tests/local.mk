@@ -127,6 +127,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/killed.c \
   %D%/support/manage_fixture.c \
   %D%/support/manage_model.c \
+  %D%/support/manage_remote.c \
   %D%/support/model_run.c \
   %D%/support/pam_harness.c \
   %D%/support/store_fixture.c \
@@ -138,6 +139,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/killed.h \
   %D%/support/manage_fixture.h \
   %D%/support/manage_model.h \
+  %D%/support/manage_remote.h \
   %D%/support/memory_store.h \
   %D%/support/model_run.h \
   %D%/support/pam_harness.h \
@@ -239,6 +241,10 @@ check-fuzz:
 	$(srcdir)/%D%/fuzz/run
 check-system: all $(attack_programs)
 	$(srcdir)/%D%/system/run .
+# The long form of the property test: a million steps, of a new seed each time, or as the environment says.
+check-model: all tests/daemon/test_manage_model
+	ORGTOKEN_MODEL_STEPS=$${ORGTOKEN_MODEL_STEPS-1000000} ORGTOKEN_MODEL_SEED=$${ORGTOKEN_MODEL_SEED-$$(date +%s)} \
+	  tests/daemon/test_manage_model
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
-.PHONY: check-valgrind check-fuzz check-system fuzz-targets
+.PHONY: check-valgrind check-fuzz check-system check-model fuzz-targets

@@ -1,6 +1,7 @@
 /*
  * Random verbs by random callers against a small independent model: see tests/support/model_run.h.
- * ORGTOKEN_MODEL_STEPS and ORGTOKEN_MODEL_SEED make it longer or another one.
+ * ORGTOKEN_MODEL_STEPS and ORGTOKEN_MODEL_SEED make it longer or another one. With
+ * ORGTOKEN_MODEL_SOCKET the daemon is one that runs, and a new one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,7 @@ static void test_model(void **state)
         static struct model_run r;
 
         (void)state;
+        r.socket = getenv("ORGTOKEN_MODEL_SOCKET");
         for (unsigned world = 0; world * STEPS_A_WORLD < steps; world++) {
                 unsigned left = steps - world * STEPS_A_WORLD;
 

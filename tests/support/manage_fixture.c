@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/keyhash.h"
+#include "tests/support/manage_remote.h"
 
 struct manage_records manage_records;
 
@@ -100,7 +101,7 @@ static void random_text(void *context, char *ret, size_t len)
 
 /* ---- the fixture ---- */
 
-void person(struct manage_fixture *f, const char *name, int64_t uid)
+static void put_person(struct manage_fixture *f, const char *name, int64_t uid)
 {
         for (size_t i = 0; i < f->people_count; i++)
                 if (strcmp(f->people[i].name, name) == 0) {
@@ -112,18 +113,40 @@ void person(struct manage_fixture *f, const char *name, int64_t uid)
         f->people[f->people_count++].uid = uid;
 }
 
-struct manage_fixture *manage_fixture_new(void)
+void person(struct manage_fixture *f, const char *name, int64_t uid)
+{
+        put_person(f, name, uid);
+        if (f->remote)
+                manage_remote_person(f);
+}
+
+struct manage_fixture *manage_fixture_new_without_store(void)
 {
         struct manage_fixture *f = calloc(1, sizeof(*f));
 
         must(f != NULL, "memory");
+        f->packets = calloc(MANAGE_PACKETS_MAX, sizeof(*f->packets));
+        must(f->packets != NULL, "memory");
+        put_person(f, "root", 0);
+        put_person(f, "alice", PERSON_ALICE);
+        put_person(f, "bob", PERSON_BOB);
+        put_person(f, "carol", PERSON_CAROL);
+        put_person(f, "dave", PERSON_DAVE);
+        put_person(f, "acme-deploy", 2001);
+        put_person(f, "postgres", 115);
+        memset(&manage_records, 0, sizeof(manage_records));
+        return f;
+}
+
+struct manage_fixture *manage_fixture_new(void)
+{
+        struct manage_fixture *f = manage_fixture_new_without_store();
+
         /* Thousands of transactions: where there is a file system in memory, a sync costs nothing.
          */
         if (access("/dev/shm", W_OK) == 0)
                 (void)setenv("TMPDIR", "/dev/shm", 0);
         f->store = fixture_new();
-        f->packets = calloc(MANAGE_PACKETS_MAX, sizeof(*f->packets));
-        must(f->packets != NULL, "memory");
         f->now = FIXTURE_NOW + 1000;
         f->random = 88172645463325252;
         f->manage = (struct manage){.sealed = f->store->sealed,
@@ -133,14 +156,6 @@ struct manage_fixture *manage_fixture_new(void)
                                     .random_text = random_text,
                                     .private_uid = -1};
         f->status.started_at = f->now - 60;
-        person(f, "root", 0);
-        person(f, "alice", PERSON_ALICE);
-        person(f, "bob", PERSON_BOB);
-        person(f, "carol", PERSON_CAROL);
-        person(f, "dave", PERSON_DAVE);
-        person(f, "acme-deploy", 2001);
-        person(f, "postgres", 115);
-        memset(&manage_records, 0, sizeof(manage_records));
         return f;
 }
 
@@ -149,7 +164,10 @@ struct manage_fixture *manage_fixture_free(struct manage_fixture *f)
         if (!f)
                 return NULL;
         manage_reply_wipe(&f->reply);
-        (void)fixture_free(f->store);
+        if (f->remote)
+                manage_remote_close(f);
+        else
+                (void)fixture_free(f->store);
         free(f->packets);
         free(f->bytes);
         free(f);
@@ -198,7 +216,7 @@ static void keep_page(struct manage_fixture *f)
         f->bytes_len = need;
 }
 
-static void decode_packets(struct manage_fixture *f)
+void manage_fixture_decode(struct manage_fixture *f)
 {
         uint16_t len;
 
@@ -232,6 +250,10 @@ uint32_t run_as(struct manage_fixture *f, int64_t uid)
         struct manage_call call;
         size_t len;
 
+        if (f->remote) {
+                manage_remote_run(f, uid);
+                return answer(f)->magic;
+        }
         must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0,
              "the request does not encode");
         call = make_call(f, uid, view_of_bytes(packet, len));
@@ -243,7 +265,7 @@ uint32_t run_as(struct manage_fixture *f, int64_t uid)
                 call.cursor = f->reply.cursor;
                 f->pages++;
         } while (f->reply.more);
-        decode_packets(f);
+        manage_fixture_decode(f);
         must(f->packet_count > 0, "no answer");
         return answer(f)->magic;
 }
@@ -255,6 +277,8 @@ uint32_t acknowledge(struct manage_fixture *f, bool accepted, bool with_packet)
         struct manage_call call;
         size_t len = 0;
 
+        if (f->remote)
+                return manage_remote_acknowledge(f, accepted, with_packet);
         ask(f, WIRE_V_ACK);
         set_number(f, WIRE_F_ACCEPTED, accepted);
         must(wire_encode(&f->request, packet, sizeof(packet), &len) == 0, "encode");
@@ -265,7 +289,7 @@ uint32_t acknowledge(struct manage_fixture *f, bool accepted, bool with_packet)
              "manage_acknowledge");
         manage_reply_wipe(&created);
         keep_page(f);
-        decode_packets(f);
+        manage_fixture_decode(f);
         return f->packet_count > 0 ? answer(f)->magic : 0;
 }
 
@@ -304,6 +328,8 @@ int64_t revision(struct manage_fixture *f)
 {
         struct store_freshness fresh;
 
+        if (f->remote)
+                return manage_remote_revision(f);
         must(store_freshness(f->store->reader, &fresh) == 0, "store_freshness");
         return fresh.revision;
 }

@@ -37,8 +37,11 @@ struct manage_records {
         int64_t uid;
 };
 
+struct manage_remote;
+
 struct manage_fixture {
         struct store_fixture *store;
+        struct manage_remote *remote; /* NULL: in this process; see manage_remote.h */
         struct manage manage;
         int64_t now; /* clock and judging time, unless mark is later */
         int64_t mark;
@@ -65,6 +68,9 @@ extern struct manage_records manage_records;
 void manage_fixture_record(const struct audit_record *record);
 
 struct manage_fixture *manage_fixture_new(void);
+/* For manage_remote_new(): the people and room for an answer. */
+struct manage_fixture *manage_fixture_new_without_store(void);
+void manage_fixture_decode(struct manage_fixture *f);
 struct manage_fixture *manage_fixture_free(struct manage_fixture *f);
 
 /* Adds a name to the user database, or gives it another uid; uid -1 removes it. */

@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
+
+#include "tests/support/manage_remote.h"
 
 #define FALL_THROUGH  __attribute__((fallthrough))
 #define COMPARE_EVERY 250
 #define NAMELESS_UID  4000
 #define NOBODY_UID    65534
+#define CLOCK_SLACK   30 /* seconds that a step may take on a host under load */
 
 /* From the input, two bytes a draw, where the run is one of choices; and 0 past its end. */
 static uint64_t next_random(struct model_run *r)
@@ -90,11 +94,21 @@ static int draw_caller(struct model_run *r)
         return r->m.uid[caller] < 0 ? 0 : caller;
 }
 
+/* The clock of a daemon that runs goes on between our look at it and the daemon's: there nothing is
+   to end while it is looked at. */
 static int64_t draw_life(struct model_run *r)
 {
         static const int64_t lives[] = {0, 0, 50, 500, 5000, EXPIRY_DAY, 30 * EXPIRY_DAY};
+        int64_t life = lives[below(r, 7)];
 
-        return lives[below(r, 7)];
+        return r->socket && life > 0 && life < 5000 ? 5000 : life;
+}
+
+static int64_t draw_overlap(struct model_run *r)
+{
+        int64_t overlap = one_in(r, 2) ? 0 : 1 + below(r, 2000);
+
+        return r->socket && overlap > 0 ? overlap + EXPIRY_DAY : overlap;
 }
 
 static struct model_policy draw_policy(struct model_run *r)
@@ -129,7 +143,7 @@ static struct model_step draw_step(struct model_run *r)
         if (r->m.token_count > 20 && !one_in(r, 4))
                 s.token = r->m.token_count - 1 - (size_t)below(r, 20);
         s.life = draw_life(r);
-        s.overlap = one_in(r, 2) ? 0 : 1 + below(r, 2000);
+        s.overlap = draw_overlap(r);
         s.policy = draw_policy(r);
         s.accept = !one_in(r, 8);
         return s;
@@ -239,11 +253,34 @@ static void fail_step(struct model_run *r, const struct model_step *s, const cha
         fail();
 }
 
+/* What the model did by a clock of its own, and the daemon by its: as near as that is. */
+static void adjust(int64_t *modelled, int64_t real)
+{
+        assert_true(real - *modelled <= CLOCK_SLACK && *modelled - real <= CLOCK_SLACK);
+        *modelled = real;
+}
+
+static void make_token(struct model_run *r, const struct model_step *s)
+{
+        int64_t created = wire_number(answer(r->f), WIRE_F_CREATED_AT, 0);
+        int64_t expires = wire_number(answer(r->f), WIRE_F_EXPIRES_AT, MODEL_FOREVER);
+        int64_t id = r->f->reply.new_token;
+        struct model_token *t;
+
+        (void)acknowledge(r->f, s->accept, s->accept);
+        model_made(&r->m, s, id, s->accept);
+        if (!r->socket)
+                return;
+        t = &r->m.token[r->m.token_count - 1];
+        adjust(&t->created, created);
+        if (t->expires != MODEL_FOREVER)
+                adjust(&t->expires, expires);
+}
+
 static void take_step(struct model_run *r, const struct model_step *s)
 {
         struct model_result expected;
         uint32_t magic;
-        int64_t id;
 
         r->f->now = r->m.now;
         put_fields(r, s);
@@ -255,11 +292,8 @@ static void take_step(struct model_run *r, const struct model_step *s)
         if (expected.count >= 0 && wire_number(answer(r->f), WIRE_F_COUNT, -1) != expected.count)
                 fail_step(r, s, "another count");
         *(expected.reason[0] ? &r->refused : &r->done) += 1;
-        if (expected.makes_token) {
-                id = r->f->reply.new_token;
-                (void)acknowledge(r->f, s->accept, s->accept);
-                model_made(&r->m, s, id, s->accept);
-        }
+        if (expected.makes_token)
+                make_token(r, s);
         if (revision(r->f) != r->m.revision)
                 fail_step(r, s, "another revision");
 }
@@ -416,17 +450,25 @@ static void move_uids(struct model_run *r)
         person(r->f, model_names[n], uid);
 }
 
+static void move_clock(struct model_run *r)
+{
+        if (r->socket)
+                r->m.now = time(NULL);
+        else
+                r->m.now += one_in(r, 3) ? below(r, 100) : 0;
+}
+
 void model_run_world(struct model_run *r, unsigned steps)
 {
         struct model_step step;
 
-        r->f = manage_fixture_new();
-        model_init(&r->m, r->f->now, revision(r->f));
+        r->f = r->socket ? manage_remote_new(r->socket) : manage_fixture_new();
+        model_init(&r->m, r->socket ? time(NULL) : r->f->now, revision(r->f));
         for (unsigned i = 0; i < steps && r->m.token_count < MODEL_TOKENS_MAX - 1; i++) {
                 if (r->chosen && r->left == 0)
                         break;
                 move_uids(r);
-                r->m.now += one_in(r, 3) ? below(r, 100) : 0;
+                move_clock(r);
                 step = draw_step(r);
                 take_step(r, &step);
                 if (i % COMPARE_EVERY == 0)

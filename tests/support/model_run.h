@@ -18,6 +18,8 @@ struct model_run {
         uint64_t random;       /* the generator's state, not 0 */
         const uint8_t *chosen; /* or the choices of an input, with which it ends */
         size_t left;
+        const char
+                *socket; /* of a daemon that runs, a new one (manage_remote.h); NULL: in process */
         unsigned done, refused;
 };
 
