@@ -11,9 +11,9 @@
 
 DEFINE_CLEANUP(char *, secret_free_string);
 
-/* For codes other than PAM_SUCCESS. pam_get_user() hands on whatever the application's conversation
-   returned, and its PAM_IGNORE would be ours, beside another module's success. */
-static int failure_of(int code)
+/* pam_get_user() hands on whatever the application's conversation returned, and its PAM_IGNORE
+   would be ours, beside another module's success. */
+static int never_ignore(int code)
 {
         return code == PAM_IGNORE ? PAM_CONV_ERR : code;
 }
@@ -21,9 +21,8 @@ static int failure_of(int code)
 int converse_get_user(pam_handle_t *pamh)
 {
         const char *user = NULL;
-        int code = pam_get_user(pamh, &user, NULL);
 
-        return code == PAM_SUCCESS ? code : failure_of(code);
+        return never_ignore(pam_get_user(pamh, &user, NULL));
 }
 
 int converse_get_token(pam_handle_t *pamh, struct view *ret)
@@ -32,12 +31,12 @@ int converse_get_token(pam_handle_t *pamh, struct view *ret)
         int code = pam_get_authtok(pamh, PAM_AUTHTOK, &typed, NULL);
 
         if (code != PAM_SUCCESS)
-                return failure_of(code);
+                return never_ignore(code);
         /* Himmelblau and others: success, and a NULL pointer. */
         if (!typed)
                 return PAM_AUTHTOK_ERR;
         *ret = view_of(typed);
-        return code;
+        return PAM_SUCCESS;
 }
 
 /* Whether an answer is worth a question to the daemon. */

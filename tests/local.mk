@@ -44,6 +44,7 @@ test_programs = \
   %D%/pam/test_auth \
   %D%/pam/test_faults \
   %D%/pam/test_hostile \
+  %D%/pam/test_memo \
   %D%/pam/test_memory \
   %D%/pam/test_notice \
   %D%/pam/test_options \
@@ -170,11 +171,13 @@ check_PROGRAMS += %D%/support/stepped_orgtokend
 # A host whose every call can fail, with the module compiled in; libpam is played as well.
 check_LTLIBRARIES += %D%/support/libfakehost.la
 %C%_support_libfakehost_la_SOURCES = %D%/support/fake_host.c %D%/support/fake_host.h
-fake_host_calls = -Wl,--wrap=calloc,--wrap=clock_gettime,--wrap=close,--wrap=connect,--wrap=fcntl \
+fake_host_calls = -Wl,--wrap=calloc,--wrap=clock_gettime,--wrap=close,--wrap=connect,--wrap=fcntl,--wrap=free \
   -Wl,--wrap=getrandom,--wrap=getsockopt,--wrap=inet_ntop,--wrap=ppoll,--wrap=recvmsg,--wrap=send,--wrap=socket
 fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.la
 %C%_pam_test_faults_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_faults_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
+%C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
+%C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la

@@ -187,10 +187,91 @@ static bool run(const struct scene *scene, unsigned at, unsigned way, bool forev
         yes[2] = h.allowed;
         check_later(&h, allowed, codes[1], yes[1], codes[2], yes[2]);
         fake_host_end(&h);
+        assert_true(!h.allocated && h.unwiped == 0);
         if (at == 0)
                 for (size_t i = 0; i < 3; i++)
                         assert_int_equal(codes[i], scene->clean[i]);
         return fault.failed;
+}
+
+/* What a failure is called: the first call of that kind fails in that way. */
+static struct {
+        enum fake_call call;
+        unsigned way, skip;
+} one;
+
+static unsigned choose_one(struct fake_host *h, enum fake_call call)
+{
+        (void)h;
+        if (call != one.call || one.way == 0)
+                return 0;
+        if (one.skip > 0) {
+                one.skip--;
+                return 0;
+        }
+        return one.way;
+}
+
+static void test_codes(void **state)
+{
+        static const struct {
+                enum fake_call call;
+                unsigned way, skip;
+                int code;
+                const char *log;
+        } cases[] = {
+                {CALL_CALLOC, 0, 0, PAM_SUCCESS, "accepted"},
+                {CALL_CALLOC, 1, 0, PAM_BUF_ERR, "out of memory"},
+                {CALL_SET_DATA, 1, 0, PAM_BUF_ERR, "out of memory"},
+                {CALL_PUTENV, 1, 0, PAM_BUF_ERR, "out of memory"},
+                {CALL_PUTENV, 1, 1, PAM_BUF_ERR, "out of memory"},
+                {CALL_PUTENV, 1, 2, PAM_BUF_ERR, "out of memory"},
+                {CALL_CLOCK, 1, 0, PAM_AUTHINFO_UNAVAIL, "timed out"},
+                {CALL_CLOCK, 1, 1, PAM_AUTHINFO_UNAVAIL, "timed out"},
+                {CALL_SOCKET, 1, 0, PAM_AUTHINFO_UNAVAIL, "Too many open files"},
+                {CALL_CONNECT, 1, 0, PAM_AUTHINFO_UNAVAIL, "Connection refused"},
+                {CALL_CONNECT, 2, 0, PAM_AUTHINFO_UNAVAIL, "timed out"},
+                {CALL_CONNECT, 4, 0, PAM_AUTHINFO_UNAVAIL, "may not use"},
+                {CALL_GETSOCKOPT, 1, 0, PAM_AUTHINFO_UNAVAIL, "no answer"},
+                {CALL_GETSOCKOPT, 2, 0, PAM_SYSTEM_ERR, "listened on by neither"},
+                {CALL_GETSOCKOPT, 3, 0, PAM_SYSTEM_ERR, "listened on by neither"},
+                {CALL_GETSOCKOPT, 4, 0, PAM_SUCCESS, "accepted"},
+                {CALL_GETRANDOM, 1, 0, PAM_AUTHINFO_UNAVAIL, "temporarily unavailable"},
+                {CALL_GETRANDOM, 2, 0, PAM_SUCCESS, "accepted"},
+                {CALL_GETRANDOM, 3, 0, PAM_AUTHINFO_UNAVAIL, "Input/output error"},
+                {CALL_SEND, 1, 0, PAM_AUTHINFO_UNAVAIL, "Broken pipe"},
+                {CALL_RECVMSG, 3, 0, PAM_AUTHINFO_UNAVAIL, "reset"},
+                {CALL_RECVMSG, 4, 0, PAM_SYSTEM_ERR, "no answer to this request"},
+                {CALL_PPOLL, 1, 0, PAM_BUF_ERR, "out of memory"},
+                {CALL_GET_USER, 1, 0, PAM_CONV_ERR, ""},
+                {CALL_GET_USER, 2, 0, PAM_CONV_ERR, ""},
+                {CALL_GET_AUTHTOK, 1, 0, PAM_AUTHTOK_ERR, ""},
+                {CALL_GET_AUTHTOK, 2, 0, PAM_CONV_ERR, ""},
+                {CALL_GET_AUTHTOK, 3, 0, PAM_AUTHTOK_ERR, ""},
+                {CALL_GET_ITEM, 1, 0, PAM_AUTH_ERR, "nobody asked"},
+                {CALL_GET_ITEM, 2, 0, PAM_AUTH_ERR, "nobody asked"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct fake_host h = {.user = "acme-deploy",
+                                      .service = "sudo",
+                                      .has_authtok = true,
+                                      .reply = say_yes,
+                                      .choose = choose_one};
+                int code;
+
+                token_format(TOKEN_PAT, 4711, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg",
+                             h.authtok);
+                one.call = cases[i].call;
+                one.way = cases[i].way;
+                one.skip = cases[i].skip;
+                code = fake_host_enter(&h, FAKE_AUTHENTICATE, scenes[0].arguments);
+                if (code != cases[i].code || !strstr(h.log, cases[i].log))
+                        fail_msg("case %zu: %d, \"%s\"", i, code, h.log);
+                assert_true((h.data != NULL) == (code == PAM_SUCCESS) && h.unwiped == 0);
+                fake_host_end(&h);
+        }
 }
 
 static void test_every_call(void **state)
@@ -212,6 +293,7 @@ static void test_every_call(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_codes),
                 cmocka_unit_test(test_every_call),
         };
 

@@ -41,7 +41,32 @@ void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size)
 {
-        return host && fault(CALL_CALLOC) ? NULL : __real_calloc(n, size);
+        void *p;
+
+        if (!host)
+                return __real_calloc(n, size);
+        p = fault(CALL_CALLOC) ? NULL : __real_calloc(n, size);
+        if (p) {
+                host->allocated = p;
+                host->allocated_size = n * size;
+        }
+        return p;
+}
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+void __wrap_free(void *p)
+{
+        if (host && p && p == host->allocated) {
+                for (size_t i = 0; i < host->allocated_size; i++) {
+                        if (((const char *)p)[i] != 0) {
+                                host->unwiped++;
+                                break;
+                        }
+                }
+                host->allocated = NULL;
+        }
+        __real_free(p);
 }
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ret);
@@ -319,6 +344,7 @@ int pam_set_data(pam_handle_t *pamh, const char *name, void *data,
                  void (*cleanup)(pam_handle_t *pamh, void *data, int status))
 {
         (void)name;
+        host->kept++;
         /* Putting nothing in the place of something needs no memory. */
         if (data && fault(CALL_SET_DATA))
                 return PAM_BUF_ERR;
@@ -364,10 +390,13 @@ int pam_putenv(pam_handle_t *pamh, const char *text)
 int pam_prompt(pam_handle_t *pamh, int style, char **response, const char *format, ...)
 {
         unsigned f = fault(CALL_PROMPT);
+        va_list arguments;
 
         (void)pamh;
-        (void)style;
-        (void)format;
+        va_start(arguments, format);
+        if (style == PAM_TEXT_INFO)
+                (void)vsnprintf(host->said, sizeof(host->said), format, arguments);
+        va_end(arguments);
         if (f == 1)
                 return PAM_CONV_ERR;
         if (f == 2)
@@ -379,21 +408,26 @@ int pam_prompt(pam_handle_t *pamh, int style, char **response, const char *forma
 
 void pam_syslog(const pam_handle_t *pamh, int priority, const char *format, ...)
 {
-        char line[4096];
         va_list arguments;
 
         (void)pamh;
         (void)priority;
         va_start(arguments, format);
         /* Nothing of a token's secret is ever logged. */
-        if (vsnprintf(line, sizeof(line), format, arguments) < 0 ||
-            (host->authtok[0] && strlen(host->authtok) >= 60 &&
-             strstr(line, host->authtok + strlen(host->authtok) - 20)))
+        if (vsnprintf(host->log, sizeof(host->log), format, arguments) < 0 ||
+            (strlen(host->authtok) >= 60 &&
+             strstr(host->log, host->authtok + strlen(host->authtok) - 20)))
                 abort();
         va_end(arguments);
 }
 
 /* ---- the test's side ---- */
+
+pam_handle_t *fake_host_open(struct fake_host *h)
+{
+        host = h;
+        return (pam_handle_t *)h;
+}
 
 int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *const *arguments)
 {
@@ -421,8 +455,10 @@ int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *cons
 
 void fake_host_end(struct fake_host *h)
 {
+        host = h;
         if (h->data)
                 h->cleanup((pam_handle_t *)h, h->data, PAM_SUCCESS);
+        host = NULL;
         h->data = NULL;
         for (size_t i = 0; i < FAKE_ENV; i++) {
                 free(h->env[i]);

@@ -65,6 +65,12 @@ struct fake_host {
         size_t request_len;
         char *env[FAKE_ENV];
         void *data;
+        unsigned kept;   /* pam_set_data() calls */
+        char said[256];  /* the last information for the person */
+        char log[2048];  /* the last line logged */
+        void *allocated; /* what calloc() gave last, until it is freed */
+        size_t allocated_size;
+        unsigned unwiped; /* freed with something still in it */
         void (*cleanup)(pam_handle_t *pamh, void *data, int status);
 };
 
@@ -74,6 +80,8 @@ enum fake_entry {
         FAKE_OPEN_SESSION,
 };
 
+/* The handle to call a part of the module with; the host is played until fake_host_end(). */
+pam_handle_t *fake_host_open(struct fake_host *h);
 /* Calls the entry point with these arguments, NULL behind the last. */
 int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *const *arguments);
 /* Releases data and environment, as pam_end() does. */
