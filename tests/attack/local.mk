@@ -7,7 +7,7 @@ check_PROGRAMS += $(attack_programs)
 %C%_ask_LDADD = common/libcommon.la
 %C%_hostile_SOURCES = %D%/hostile.c tests/bench/bench.c tests/bench/bench.h
 %C%_hostile_LDADD = common/libcommon.la
-EXTRA_DIST += %D%/load.py
+EXTRA_DIST += %D%/load.py %D%/canaries.py
 
 # Ten minutes of it, with the times judged. LOAD_SECONDS: for each kind of attack.
 LOAD_SECONDS = 60
