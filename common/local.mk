@@ -11,6 +11,8 @@ noinst_LTLIBRARIES += %D%/libcommon.la
   %D%/logsafe.h \
   %D%/name.c \
   %D%/name.h \
+  %D%/pamoptions.c \
+  %D%/pamoptions.h \
   %D%/secret.c \
   %D%/secret.h \
   %D%/token.c \

@@ -4,7 +4,6 @@ noinst_LTLIBRARIES += %D%/libpamcore.la
   %D%/converse.c %D%/converse.h \
   %D%/memo.c %D%/memo.h \
   %D%/notice.c %D%/notice.h \
-  %D%/options.c %D%/options.h \
   %D%/outcome.c %D%/outcome.h \
   %D%/request.c %D%/request.h \
   %D%/tell.c %D%/tell.h

@@ -44,7 +44,7 @@ static void memo_cleanup(pam_handle_t *pamh, void *data, int error_status)
         (void)memo_free(data);
 }
 
-static int memo_new(const struct options *options, const struct wire_message *allow,
+static int memo_new(const struct pamoptions *options, const struct wire_message *allow,
                     struct memo **ret)
 {
         struct view ticket = wire_text(allow, WIRE_F_TICKET);
@@ -65,7 +65,8 @@ static int memo_new(const struct options *options, const struct wire_message *al
         return 0;
 }
 
-int memo_save(pam_handle_t *pamh, const struct options *options, const struct wire_message *allow)
+int memo_save(pam_handle_t *pamh, const struct pamoptions *options,
+              const struct wire_message *allow)
 {
         _cleanup_(memo_freep) struct memo *memo = NULL;
         int r = memo_new(options, allow, &memo);

@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 #include "common/name.h"
+#include "common/pamoptions.h"
 #include "common/token.h"
 #include "common/view.h"
 #include "common/wire.h"
-#include "pam/options.h"
 
 struct memo {
         char org[NAME_ORG_MAX + 1];
@@ -27,7 +27,8 @@ struct memo {
 };
 
 /* Keeps an allowing answer to VERIFY and publishes it. 0, or -ENOMEM, and then nothing was kept. */
-int memo_save(pam_handle_t *pamh, const struct options *options, const struct wire_message *allow);
+int memo_save(pam_handle_t *pamh, const struct pamoptions *options,
+              const struct wire_message *allow);
 
 /* The memo of this handle, or NULL. libpam keeps owning it. */
 const struct memo *memo_find(pam_handle_t *pamh);

@@ -115,7 +115,7 @@ int outcome_to_pam(enum phase phase, const struct outcome *o)
 }
 
 /* The failures to answer, each with what to do about it. */
-static void log_error(pam_handle_t *pamh, const struct options *options, int error,
+static void log_error(pam_handle_t *pamh, const struct pamoptions *options, int error,
                       const char *facts)
 {
         switch (error) {
@@ -149,7 +149,7 @@ static void log_error(pam_handle_t *pamh, const struct options *options, int err
         }
 }
 
-static void log_answer(pam_handle_t *pamh, enum phase phase, const struct options *options,
+static void log_answer(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
                        const struct outcome *o, const char *facts)
 {
         static const char *const allowed[] = {
@@ -174,7 +174,7 @@ static void log_answer(pam_handle_t *pamh, enum phase phase, const struct option
         }
 }
 
-void outcome_log(pam_handle_t *pamh, enum phase phase, const struct options *options,
+void outcome_log(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
                  const struct outcome *o, const struct request_facts *facts, struct view key_id,
                  const struct wire_message *request)
 {

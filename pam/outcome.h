@@ -8,9 +8,9 @@
 #include <security/pam_modules.h>
 #include <stdbool.h>
 
+#include "common/pamoptions.h"
 #include "common/verdict.h"
 #include "common/wire.h"
-#include "pam/options.h"
 #include "pam/request.h"
 
 struct outcome {
@@ -40,6 +40,6 @@ int outcome_to_pam(enum phase phase, const struct outcome *o);
 
 /* Writes the line: facts, key id (or absent) and reference, never a token. request is NULL where
    none was made: nobody was asked. */
-void outcome_log(pam_handle_t *pamh, enum phase phase, const struct options *options,
+void outcome_log(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
                  const struct outcome *o, const struct request_facts *facts, struct view key_id,
                  const struct wire_message *request);

@@ -12,12 +12,12 @@
 #include "common/cleanup.h"
 #include "common/client.h"
 #include "common/logsafe.h"
+#include "common/pamoptions.h"
 #include "common/secret.h"
 #include "common/token.h"
 #include "pam/converse.h"
 #include "pam/memo.h"
 #include "pam/notice.h"
-#include "pam/options.h"
 #include "pam/outcome.h"
 #include "pam/request.h"
 #include "pam/tell.h"
@@ -27,12 +27,12 @@
 DEFINE_CLEANUP(char *, secret_free_string);
 
 static int read_options(pam_handle_t *pamh, enum phase phase, int argc, const char **argv,
-                        struct options *ret)
+                        struct pamoptions *ret)
 {
         char text[LOGSAFE_SIZE];
         const char *refused = NULL;
 
-        if (options_parse(phase, argc, argv, ret, &refused) == 0)
+        if (pamoptions_parse(phase, argc, argv, ret, &refused) == 0)
                 return PAM_SUCCESS;
         pam_syslog(pamh, LOG_ERR, "option \"%s\" is unknown, malformed, or not for this line",
                    logsafe(view_of(refused), text, sizeof(text)));
@@ -53,7 +53,7 @@ static void log_unfit(pam_handle_t *pamh, const char *item, const struct request
 
 /* One question: built is what came of making the request. The reply's views point into the client.
  */
-static struct outcome ask(struct client *client, const struct options *options, int built,
+static struct outcome ask(struct client *client, const struct pamoptions *options, int built,
                           const struct wire_message *request, struct wire_message *reply)
 {
         int r = built;
@@ -64,7 +64,7 @@ static struct outcome ask(struct client *client, const struct options *options, 
 }
 
 /* VERIFY, and the memo of what was allowed. */
-static struct outcome ask_verify(pam_handle_t *pamh, const struct options *options,
+static struct outcome ask_verify(pam_handle_t *pamh, const struct pamoptions *options,
                                  const struct request_facts *facts, const struct token *token,
                                  struct view typed, struct view org_answer)
 {
@@ -84,7 +84,7 @@ static struct outcome ask_verify(pam_handle_t *pamh, const struct options *optio
 
 /* Judges the token in PAM_AUTHTOK. Takes everything from PAM anew: a conversation may have gone
    before, in which the application can have changed any item. */
-static int judge_token(pam_handle_t *pamh, const struct options *options, struct view org_answer,
+static int judge_token(pam_handle_t *pamh, const struct pamoptions *options, struct view org_answer,
                        struct outcome *ret)
 {
         struct request_facts facts;
@@ -112,7 +112,7 @@ static bool is_org_required(const struct outcome *o)
         return o->error == 0 && o->verdict == VERDICT_ORG_REQUIRED;
 }
 
-static int authenticate_token(pam_handle_t *pamh, int flags, const struct options *options)
+static int authenticate_token(pam_handle_t *pamh, int flags, const struct pamoptions *options)
 {
         _cleanup_(secret_free_stringp) char *org = NULL;
         struct outcome outcome;
@@ -130,7 +130,7 @@ static int authenticate_token(pam_handle_t *pamh, int flags, const struct option
 
 static int authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-        struct options options;
+        struct pamoptions options;
         struct view typed;
         int code;
 
@@ -159,7 +159,8 @@ static int authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
 }
 
 /* Is what was allowed in this handle still allowed? */
-static int check_account(pam_handle_t *pamh, const struct options *options, const struct memo *memo)
+static int check_account(pam_handle_t *pamh, const struct pamoptions *options,
+                         const struct memo *memo)
 {
         _cleanup_(client_close) struct client client = CLIENT_INIT;
         struct wire_message request, reply;
@@ -182,7 +183,7 @@ static int check_account(pam_handle_t *pamh, const struct options *options, cons
 static int account(pam_handle_t *pamh, int argc, const char **argv)
 {
         const struct memo *memo;
-        struct options options;
+        struct pamoptions options;
         int code = read_options(pamh, PHASE_ACCOUNT, argc, argv, &options);
 
         if (code != PAM_SUCCESS)
@@ -206,7 +207,7 @@ static int account(pam_handle_t *pamh, int argc, const char **argv)
         return check_account(pamh, &options, memo);
 }
 
-static int check_session(pam_handle_t *pamh, const struct options *options,
+static int check_session(pam_handle_t *pamh, const struct pamoptions *options,
                          const struct request_facts *facts)
 {
         _cleanup_(client_close) struct client client = CLIENT_INIT;
@@ -239,7 +240,7 @@ static void tell_login(pam_handle_t *pamh, const struct options *options,
 static int session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         struct request_facts facts;
-        struct options options;
+        struct pamoptions options;
         const char *unfit;
         int code = read_options(pamh, PHASE_SESSION, argc, argv, &options);
 

@@ -98,7 +98,7 @@ static void put_demands(struct wire_message *m, enum role role, bool bound_only)
                 wire_put_number(m, WIRE_F_BOUND_ONLY, 1);
 }
 
-int request_verify(const struct request_facts *facts, const struct options *options,
+int request_verify(const struct request_facts *facts, const struct pamoptions *options,
                    struct view token, struct view org_answer, struct wire_message *ret)
 {
         int r = start(ret, WIRE_V_VERIFY, facts);
@@ -118,7 +118,7 @@ int request_verify(const struct request_facts *facts, const struct options *opti
         return 0;
 }
 
-int request_account_check(const struct request_facts *facts, const struct options *options,
+int request_account_check(const struct request_facts *facts, const struct pamoptions *options,
                           const struct memo *memo, struct wire_message *ret)
 {
         int r = start(ret, WIRE_V_ACCOUNT_CHECK, facts);
@@ -134,7 +134,7 @@ int request_account_check(const struct request_facts *facts, const struct option
         return 0;
 }
 
-int request_session_check(const struct request_facts *facts, const struct options *options,
+int request_session_check(const struct request_facts *facts, const struct pamoptions *options,
                           struct wire_message *ret)
 {
         int r = start(ret, WIRE_V_SESSION_CHECK, facts);

@@ -8,10 +8,10 @@
 #include <security/pam_modules.h>
 #include <stdbool.h>
 
+#include "common/pamoptions.h"
 #include "common/view.h"
 #include "common/wire.h"
 #include "pam/memo.h"
-#include "pam/options.h"
 
 /* Views of PAM's items, good until the next conversation or pam_set_item(). */
 struct request_facts {
@@ -35,13 +35,13 @@ bool request_is_no_elevation(const struct request_facts *facts);
 
 /* VERIFY of a token, with the answer to the org prompt or absent. Views stay borrowed. 0, or the
    negative errno of a missing nonce, and then *ret is a message too, but not to be sent. */
-int request_verify(const struct request_facts *facts, const struct options *options,
+int request_verify(const struct request_facts *facts, const struct pamoptions *options,
                    struct view token, struct view org_answer, struct wire_message *ret);
 
 /* ACCOUNT_CHECK of what an authentication in this handle was allowed. The role and bound_only are
    those of both lines together; the actor is left out where the auth line left it out, since the
    ticket has none either. 0 or negative errno as above. */
-int request_account_check(const struct request_facts *facts, const struct options *options,
+int request_account_check(const struct request_facts *facts, const struct pamoptions *options,
                           const struct memo *memo, struct wire_message *ret);
 
 /* SESSION: logind's session `id` is that of this login, with the token of key_id for org. 0 or
@@ -50,5 +50,5 @@ int request_session(const struct request_facts *facts, struct view org, struct v
                     struct view id, struct wire_message *ret);
 
 /* SESSION_CHECK. 0 or negative errno as above. */
-int request_session_check(const struct request_facts *facts, const struct options *options,
+int request_session_check(const struct request_facts *facts, const struct pamoptions *options,
                           struct wire_message *ret);

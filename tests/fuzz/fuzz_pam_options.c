@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "pam/options.h"
+#include "common/pamoptions.h"
 
 #define ARGUMENTS_MAX 32
 
@@ -21,14 +21,14 @@ static void require(bool holds)
                 abort();
 }
 
-static void check_taken(enum phase phase, const struct options *o)
+static void check_taken(enum phase phase, const struct pamoptions *o)
 {
         struct sockaddr_un address;
 
         require(o->socket[0] == '/' && strlen(o->socket) < sizeof(address.sun_path));
         require(!o->org.ptr || name_is_org(o->org));
         require(o->role == ROLE_NONE || o->role == ROLE_MEMBER || o->role == ROLE_ADMIN);
-        require(o->timeout_ms >= 1 && o->timeout_ms <= OPTIONS_TIMEOUT_MAX_MS);
+        require(o->timeout_ms >= 1 && o->timeout_ms <= PAMOPTIONS_TIMEOUT_MAX_MS);
         require(phase != PHASE_SESSION || !o->any_ruser);
 }
 
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 argv[argc++] = word;
         for (enum phase phase = PHASE_AUTH; phase <= PHASE_SESSION; phase++) {
                 const char *refused = NULL;
-                struct options o = {.timeout_ms = 77};
-                int r = options_parse(phase, argc, argv, &o, &refused);
+                struct pamoptions o = {.timeout_ms = 77};
+                int r = pamoptions_parse(phase, argc, argv, &o, &refused);
 
                 require(r == 0 || r == -EINVAL);
                 if (r == 0)

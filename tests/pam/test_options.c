@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "common/client.h"
-#include "pam/options.h"
+#include "common/pamoptions.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -17,10 +17,10 @@
 #define TEN      "/123456789"
 #define PATH_100 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
-static int parse_one(enum phase phase, const char *argument, struct options *ret)
+static int parse_one(enum phase phase, const char *argument, struct pamoptions *ret)
 {
         const char *refused = NULL;
-        int r = options_parse(phase, 1, &argument, ret, &refused);
+        int r = pamoptions_parse(phase, 1, &argument, ret, &refused);
 
         assert_ptr_equal(refused, r < 0 ? argument : NULL);
         return r;
@@ -29,10 +29,10 @@ static int parse_one(enum phase phase, const char *argument, struct options *ret
 static void test_defaults(void **state)
 {
         const char *refused = NULL;
-        struct options o;
+        struct pamoptions o;
 
         (void)state;
-        assert_int_equal(options_parse(PHASE_AUTH, 0, NULL, &o, &refused), 0);
+        assert_int_equal(pamoptions_parse(PHASE_AUTH, 0, NULL, &o, &refused), 0);
         assert_string_equal(o.socket, ORGTOKEN_VERIFY_SOCKET);
         assert_int_equal(o.timeout_ms, CLIENT_TIMEOUT_DEFAULT_MS);
         assert_null(o.org.ptr);
@@ -49,18 +49,18 @@ static void test_words(void **state)
                 const char *word;
                 size_t offset;
         } words[] = {
-                {"prompt_org", offsetof(struct options, prompt_org)},
-                {"bound_only", offsetof(struct options, bound_only)},
-                {"token_only", offsetof(struct options, token_only)},
-                {"require_token", offsetof(struct options, require_token)},
-                {"any_ruser", offsetof(struct options, any_ruser)},
-                {"quiet", offsetof(struct options, quiet)},
-                {"debug", offsetof(struct options, debug)},
+                {"prompt_org", offsetof(struct pamoptions, prompt_org)},
+                {"bound_only", offsetof(struct pamoptions, bound_only)},
+                {"token_only", offsetof(struct pamoptions, token_only)},
+                {"require_token", offsetof(struct pamoptions, require_token)},
+                {"any_ruser", offsetof(struct pamoptions, any_ruser)},
+                {"quiet", offsetof(struct pamoptions, quiet)},
+                {"debug", offsetof(struct pamoptions, debug)},
         };
 
         (void)state;
         for (size_t i = 0; i < COUNT(words); i++) {
-                struct options o;
+                struct pamoptions o;
 
                 assert_int_equal(parse_one(PHASE_AUTH, words[i].word, &o), 0);
                 for (size_t k = 0; k < COUNT(words); k++)
@@ -70,7 +70,7 @@ static void test_words(void **state)
 
 static void test_words_of_libpam(void **state)
 {
-        struct options o;
+        struct pamoptions o;
 
         (void)state;
         assert_int_equal(parse_one(PHASE_AUTH, "try_first_pass", &o), 0);
@@ -82,10 +82,10 @@ static void test_values(void **state)
         const char *argv[] = {"socket=/run/x/y.sock", "org=acme-2", "role=admin",
                               "timeout=60000",        "quiet",      "quiet"};
         const char *refused = NULL;
-        struct options o;
+        struct pamoptions o;
 
         (void)state;
-        assert_int_equal(options_parse(PHASE_ACCOUNT, COUNT(argv), argv, &o, &refused), 0);
+        assert_int_equal(pamoptions_parse(PHASE_ACCOUNT, COUNT(argv), argv, &o, &refused), 0);
         assert_string_equal(o.socket, "/run/x/y.sock");
         assert_true(view_equal_str(o.org, "acme-2"));
         assert_int_equal(o.role, ROLE_ADMIN);
@@ -166,7 +166,7 @@ static void test_refused(void **state)
 
         (void)state;
         for (size_t i = 0; i < COUNT(wrong); i++) {
-                struct options o = {.timeout_ms = 77};
+                struct pamoptions o = {.timeout_ms = 77};
 
                 if (parse_one(PHASE_AUTH, wrong[i], &o) != -EINVAL)
                         fail_msg("\"%s\" was taken", wrong[i]);
@@ -187,9 +187,9 @@ static void test_given_twice(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(twice); i++) {
                 const char *refused = NULL;
-                struct options o;
+                struct pamoptions o;
 
-                assert_int_equal(options_parse(PHASE_AUTH, 2, twice[i], &o, &refused), -EINVAL);
+                assert_int_equal(pamoptions_parse(PHASE_AUTH, 2, twice[i], &o, &refused), -EINVAL);
                 assert_ptr_equal(refused, twice[i][1]);
         }
 }
@@ -199,16 +199,16 @@ static void test_first_wrong_is_named(void **state)
 {
         const char *argv[] = {"org=acme", "rol=admin", "debug", "nonsense"};
         const char *refused = NULL;
-        struct options o;
+        struct pamoptions o;
 
         (void)state;
-        assert_int_equal(options_parse(PHASE_SESSION, COUNT(argv), argv, &o, &refused), -EINVAL);
+        assert_int_equal(pamoptions_parse(PHASE_SESSION, COUNT(argv), argv, &o, &refused), -EINVAL);
         assert_string_equal(refused, "rol=admin");
 }
 
 static void test_any_ruser_on_session_line(void **state)
 {
-        struct options o;
+        struct pamoptions o;
 
         (void)state;
         assert_int_equal(parse_one(PHASE_AUTH, "any_ruser", &o), 0);

@@ -1,4 +1,4 @@
-#include "pam/options.h"
+#include "common/pamoptions.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -16,17 +16,17 @@
 /* A word without a value. */
 struct flag {
         const char *name;
-        size_t offset; /* of its bool in struct options */
+        size_t offset; /* of its bool in struct pamoptions */
 };
 
 static const struct flag flags[] = {
-        {"prompt_org", offsetof(struct options, prompt_org)},
-        {"bound_only", offsetof(struct options, bound_only)},
-        {"token_only", offsetof(struct options, token_only)},
-        {"require_token", offsetof(struct options, require_token)},
-        {"any_ruser", offsetof(struct options, any_ruser)},
-        {"quiet", offsetof(struct options, quiet)},
-        {"debug", offsetof(struct options, debug)},
+        {"prompt_org", offsetof(struct pamoptions, prompt_org)},
+        {"bound_only", offsetof(struct pamoptions, bound_only)},
+        {"token_only", offsetof(struct pamoptions, token_only)},
+        {"require_token", offsetof(struct pamoptions, require_token)},
+        {"any_ruser", offsetof(struct pamoptions, any_ruser)},
+        {"quiet", offsetof(struct pamoptions, quiet)},
+        {"debug", offsetof(struct pamoptions, debug)},
 };
 
 /* libpam's own: it looks for them in the line by itself. */
@@ -34,7 +34,7 @@ static const char *const of_libpam[] = {"try_first_pass", "use_first_pass"};
 
 /* A socket that can't be connected to would only show at the first login, and then as a dead
  * daemon. */
-static int set_socket(struct options *o, const char *value)
+static int set_socket(struct pamoptions *o, const char *value)
 {
         if (value[0] != '/' || strlen(value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
                 return -EINVAL;
@@ -42,7 +42,7 @@ static int set_socket(struct options *o, const char *value)
         return 0;
 }
 
-static int set_org(struct options *o, const char *value)
+static int set_org(struct pamoptions *o, const char *value)
 {
         if (!name_is_org(view_of(value)))
                 return -EINVAL;
@@ -50,13 +50,13 @@ static int set_org(struct options *o, const char *value)
         return 0;
 }
 
-static int set_role(struct options *o, const char *value)
+static int set_role(struct pamoptions *o, const char *value)
 {
         return role_parse(view_of(value), &o->role);
 }
 
 /* Digits alone: strtoul() would take blanks, signs and, under some locales, more. */
-static int set_timeout(struct options *o, const char *value)
+static int set_timeout(struct pamoptions *o, const char *value)
 {
         unsigned ms = 0;
 
@@ -64,7 +64,7 @@ static int set_timeout(struct options *o, const char *value)
                 if (*c < '0' || *c > '9')
                         return -EINVAL;
                 ms = ms * 10 + (unsigned)(*c - '0');
-                if (ms > OPTIONS_TIMEOUT_MAX_MS)
+                if (ms > PAMOPTIONS_TIMEOUT_MAX_MS)
                         return -EINVAL;
         }
         if (ms == 0)
@@ -76,7 +76,7 @@ static int set_timeout(struct options *o, const char *value)
 /* A word with a value. */
 struct setting {
         const char *name; /* with its '=' */
-        int (*set)(struct options *o, const char *value);
+        int (*set)(struct pamoptions *o, const char *value);
 };
 
 static const struct setting settings[] = {
@@ -88,7 +88,7 @@ static const struct setting settings[] = {
 
 /* One argument. *seen has a bit for each setting that was given already: of `org=acme org=globex`
    neither may win. */
-static int parse_one(struct options *o, const char *argument, unsigned *seen)
+static int parse_one(struct pamoptions *o, const char *argument, unsigned *seen)
 {
         for (size_t i = 0; i < COUNT(settings); i++) {
                 size_t len = strlen(settings[i].name);
@@ -112,10 +112,10 @@ static int parse_one(struct options *o, const char *argument, unsigned *seen)
         return -EINVAL;
 }
 
-int options_parse(enum phase phase, int argc, const char *const *argv, struct options *ret,
-                  const char **ret_refused)
+int pamoptions_parse(enum phase phase, int argc, const char *const *argv, struct pamoptions *ret,
+                     const char **ret_refused)
 {
-        struct options o = {
+        struct pamoptions o = {
                 .socket = ORGTOKEN_VERIFY_SOCKET,
                 .timeout_ms = CLIENT_TIMEOUT_DEFAULT_MS,
         };

@@ -10,7 +10,7 @@
 #include "common/name.h"
 #include "common/view.h"
 
-#define OPTIONS_TIMEOUT_MAX_MS 60000
+#define PAMOPTIONS_TIMEOUT_MAX_MS 60000
 
 /* Which line of the stack is running. */
 enum phase {
@@ -20,7 +20,7 @@ enum phase {
 };
 
 /* Texts are borrowed from the arguments, or are string literals. */
-struct options {
+struct pamoptions {
         const char *socket;
         struct view org; /* absent: this line names none */
         enum role role;  /* ROLE_NONE: this line asks for none */
@@ -39,5 +39,5 @@ struct options {
    *ret_refused, the argument that is not listed, has a value that it may not have, is given twice
    with a value, or does not belong on a line of this phase (any_ruser on a session line would let
    an unnamed actor in). */
-int options_parse(enum phase phase, int argc, const char *const *argv, struct options *ret,
-                  const char **ret_refused);
+int pamoptions_parse(enum phase phase, int argc, const char *const *argv, struct pamoptions *ret,
+                     const char **ret_refused);
