@@ -11,7 +11,8 @@
 
 extern const struct command cmd_org[], cmd_user[], cmd_whoami[], cmd_member[], cmd_account[],
         cmd_key[], cmd_pat[], cmd_rotate[], cmd_revoke[], cmd_check[], cmd_scan[], cmd_sudoers[],
-        cmd_status[], cmd_host[], cmd_clock[], cmd_notify[], cmd_backup[], cmd_complete[];
+        cmd_status[], cmd_doctor[], cmd_host[], cmd_clock[], cmd_notify[], cmd_backup[],
+        cmd_complete[];
 
 /* One request, one DONE, and the sentence of the row's `done` (with --dry-run its `dry`). In it
    {org} and the like stand for what the answer, or else the request, says, {count key keys} for a

@@ -3,9 +3,9 @@
 #include <string.h>
 
 const struct command *const command_sets[] = {
-        cmd_org,    cmd_user,   cmd_whoami, cmd_member,   cmd_account, cmd_key,    cmd_pat,
-        cmd_rotate, cmd_revoke, cmd_check,  cmd_scan,     cmd_sudoers, cmd_status, cmd_host,
-        cmd_clock,  cmd_notify, cmd_backup, cmd_complete, NULL,
+        cmd_org,    cmd_user,   cmd_whoami, cmd_member, cmd_account,  cmd_key,    cmd_pat,
+        cmd_rotate, cmd_revoke, cmd_check,  cmd_scan,   cmd_sudoers,  cmd_status, cmd_doctor,
+        cmd_host,   cmd_clock,  cmd_notify, cmd_backup, cmd_complete, NULL,
 };
 
 /* Nouns that are the whole command speak for themselves, by their row. */

@@ -12,6 +12,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
   %D%/cmd_check.c \
   %D%/cmd_complete.c \
   %D%/cmd_create.c \
+  %D%/cmd_doctor.c \
   %D%/cmd_host.c \
   %D%/cmd_key.c \
   %D%/cmd_list.c \
@@ -28,12 +29,28 @@ noinst_LTLIBRARIES += %D%/libcli.la
   %D%/cmd_whoami.c \
   %D%/command.h \
   %D%/commands.c \
+  %D%/doctor.h \
+  %D%/doctor_host.c \
+  %D%/doctor_people.c \
+  %D%/doctor_phases.c \
+  %D%/doctor_programs.c \
+  %D%/doctor_service.c \
+  %D%/findings.c \
+  %D%/findings.h \
   %D%/help.c \
   %D%/help.h \
+  %D%/hostfiles.c \
+  %D%/hostfiles.h \
   %D%/json.c \
   %D%/json.h \
   %D%/output.c \
   %D%/output.h \
+  %D%/pammodule.c \
+  %D%/pammodule.h \
+  %D%/pamstack.c \
+  %D%/pamstack.h \
+  %D%/pamwalk.c \
+  %D%/pamwalk.h \
   %D%/policy.c \
   %D%/policy.h \
   %D%/scanner.c \

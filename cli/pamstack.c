@@ -248,18 +248,17 @@ static char *next_word(char **text)
 struct reading {
         struct pamstack *stack;
         const char *root;
-        const char *file;   /* as PAM knows it */
-        unsigned depth;     /* of includes */
-        unsigned level;     /* of substacks */
-        bool all;           /* every phase, or only this one */
-        bool other;         /* only phases that the service has not */
+        const char *file; /* as PAM knows it */
+        unsigned depth;   /* of includes */
+        unsigned level;   /* of substacks */
+        bool all;         /* every phase, or only this one */
+        bool other;       /* only phases that the service has not */
         enum pamstack_phase phase;
 };
 
-static int read_file(struct reading *parent, const char *name, struct reading *r);
+static int read_file(const char *name, struct reading *r);
 
-static struct pamstack_line *add_line(struct reading *r, enum pamstack_phase phase,
-                                      unsigned number)
+static struct pamstack_line *add_line(struct reading *r, enum pamstack_phase phase, unsigned number)
 {
         struct pamstack *s = r->stack;
         struct pamstack_line *l;
@@ -285,7 +284,8 @@ static int add_broken(struct reading *r, enum pamstack_phase phase, unsigned num
         return 0;
 }
 
-/* libpam lets the whole service fail where an @include is missing, and a line where an include is. */
+/* libpam lets the whole service fail where an @include is missing, and a line where an include is.
+ */
 static void note_missing(struct reading *r, const char *name)
 {
         if (r->stack->missing)
@@ -306,7 +306,7 @@ static int include_file(struct reading *r, const char *name, bool all, enum pams
                 inner.phase = phase;
         if (inner.depth >= PAMSTACK_DEPTH_MAX || inner.level >= PAMSTACK_DEPTH_MAX)
                 return -ELOOP;
-        return read_file(r, name, &inner);
+        return read_file(name, &inner);
 }
 
 static int add_include(struct reading *r, enum pamstack_phase phase, unsigned number,
@@ -457,7 +457,7 @@ static ssize_t read_whole(const char *path, char *to, size_t size)
 }
 
 /* The administrator's folder, and behind it the distribution's. An include may be a path. */
-static int read_file(struct reading *parent, const char *name, struct reading *r)
+static int read_file(const char *name, struct reading *r)
 {
         static const char *const places[] = {"/etc/pam.d/", "/usr/lib/pam.d/"};
         _cleanup_(freep) char *bytes = malloc(FILE_MAX + 1);
@@ -465,7 +465,6 @@ static int read_file(struct reading *parent, const char *name, struct reading *r
         ssize_t n = -ENOENT;
         char *text;
 
-        (void)parent;
         if (!bytes)
                 return -ENOMEM;
         for (size_t i = 0; n == -ENOENT && i < (name[0] == '/' ? 1 : COUNT(places)); i++) {
@@ -508,13 +507,13 @@ int pamstack_read(const char *root, const char *service, struct pamstack **ret)
         s->service = keep_text(s, service, strlen(service));
         if (!s->lines || !s->service)
                 return -ENOMEM;
-        k = read_file(NULL, service, &r);
+        k = read_file(service, &r);
         if (k < 0)
                 return k;
         for (int phase = 0; phase < PAMSTACK_PHASES; phase++)
                 s->from_other[phase] = !has_phase(s, (enum pamstack_phase)phase);
         r.other = true;
-        k = strcmp(service, "other") == 0 ? 0 : read_file(NULL, "other", &r);
+        k = strcmp(service, "other") == 0 ? 0 : read_file("other", &r);
         if (k < 0 && k != -ENOENT)
                 return k;
         *ret = steal_ptr(s);

@@ -33,6 +33,7 @@ enum pamstack_code {
         PAMSTACK_AUTHTOK_ERR = 20,
         PAMSTACK_IGNORE = 25,
         PAMSTACK_MODULE_UNKNOWN = 28,
+        PAMSTACK_INCOMPLETE = 31,
         PAMSTACK_CODES = 32,
 };
 

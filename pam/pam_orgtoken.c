@@ -228,7 +228,7 @@ static int check_session(pam_handle_t *pamh, const struct pamoptions *options,
 }
 
 /* A login, and not a change of account: the token is the one that it was given. */
-static void tell_login(pam_handle_t *pamh, const struct options *options,
+static void tell_login(pam_handle_t *pamh, const struct pamoptions *options,
                        const struct request_facts *facts)
 {
         struct view org, key_id;

@@ -11,7 +11,7 @@
 #include "common/name.h"
 
 /* True where the daemon has noted it; *ret_why otherwise. */
-static bool exchange(const struct options *options, const struct wire_message *request,
+static bool exchange(const struct pamoptions *options, const struct wire_message *request,
                      const char **ret_why)
 {
         _cleanup_(client_close) struct client client = CLIENT_INIT;
@@ -22,7 +22,7 @@ static bool exchange(const struct options *options, const struct wire_message *r
         return r == 0 && reply.magic == WIRE_DONE && wire_number(&reply, WIRE_F_ACCEPTED, 0) == 1;
 }
 
-void tell_session(pam_handle_t *pamh, const struct options *options,
+void tell_session(pam_handle_t *pamh, const struct pamoptions *options,
                   const struct request_facts *facts, struct view org, struct view key_id)
 {
         struct view id = view_of(pam_getenv(pamh, "XDG_SESSION_ID"));

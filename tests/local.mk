@@ -29,9 +29,11 @@ test_programs = \
   %D%/unit/test_client \
   %D%/unit/test_client_process \
   %D%/unit/test_confirm \
+  %D%/unit/test_doctor \
   %D%/unit/test_expiry \
   %D%/unit/test_logsafe \
   %D%/unit/test_name \
+  %D%/unit/test_pamwalk \
   %D%/unit/test_secret \
   %D%/unit/test_token \
   %D%/unit/test_verdict \
@@ -119,6 +121,8 @@ cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA
 %C%_unit_test_cli_table_LDADD = $(cli_ldadd)
 %C%_unit_test_cli_timewords_LDADD = $(cli_ldadd)
 %C%_unit_test_client_LDADD = $(cli_ldadd)
+%C%_unit_test_doctor_LDADD = $(cli_ldadd)
+%C%_unit_test_pamwalk_LDADD = $(cli_ldadd)
 %C%_unit_test_client_process_LDADD = $(cli_ldadd)
 
 check_LTLIBRARIES += %D%/support/libsupport.la

@@ -22,7 +22,7 @@
 #define NOW INT64_C(1800000000) /* of the played host */
 
 static const uint8_t nonce[WIRE_NONCE_LEN] = {1};
-static const struct options no_options = {.timeout_ms = 1};
+static const struct pamoptions no_options = {.timeout_ms = 1};
 
 static struct wire_message allow(const char *org, const char *key_id, const char *user)
 {
@@ -60,7 +60,7 @@ static void test_kept(void **state)
 {
         struct fake_host h = {0};
         pam_handle_t *pamh = fake_host_open(&h);
-        struct options options = {.role = ROLE_ADMIN, .bound_only = true, .any_ruser = true};
+        struct pamoptions options = {.role = ROLE_ADMIN, .bound_only = true, .any_ruser = true};
         struct wire_message m = allow("acme", "pat_4fK9aQ", "alice");
         const struct memo *memo;
 

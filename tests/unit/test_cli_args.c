@@ -102,6 +102,7 @@ static const char *const good[] = {
         "revoke --all --org acme --user alice --used-since 7d --dry-run",
         "check --account a --org acme --service sudo --source ::1 --actor alice",
         "scan f g - --revoke",
+        "doctor sshd su --root /x",
         "sudoers",
         "status --openmetrics",
         "host show",
