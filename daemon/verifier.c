@@ -1,6 +1,7 @@
 #include "daemon/verifier.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -461,6 +462,9 @@ static void append_place(const struct verifier_after *a, char *line, size_t size
                 append(line, size, ", %s", a->tty);
         if (a->source[0] != '\0')
                 append(line, size, ", from %s", a->source);
+        /* Service, account and source are the caller's words; only root's are facts. */
+        if (a->uid != 0)
+                append(line, size, ", says uid %" PRId64, a->uid);
         append(line, size, ")");
 }
 

@@ -73,6 +73,23 @@ static void test_record(void **state)
         assert_null(journal.record.reason.ptr);
 }
 
+/* Who is not root may claim any account, service and source: the sentence says whose word it is. */
+static void test_record_of_a_claim(void **state)
+{
+        struct scene *s = *state;
+        char line[200];
+
+        s->call.uid = 33;
+        su(s, "alice");
+        text(s, WIRE_F_SOURCE, "10.0.0.7");
+        (void)send(s);
+        (void)snprintf(line, sizeof(line),
+                       "allowed: alice for acme by %s (su, from 10.0.0.7, says uid 33)",
+                       s->texts.output.key_id);
+        assert_string_equal(journal.text, line);
+        assert_int_equal(journal.record.caller_uid, 33);
+}
+
 static void test_record_of_a_refusal(void **state)
 {
         struct scene *s = *state;
@@ -430,6 +447,7 @@ int main(void)
                 CASE(test_allow),
                 CASE(test_expiry_is_told),
                 CASE(test_record),
+                CASE(test_record_of_a_claim),
                 CASE(test_record_of_a_refusal),
                 CASE(test_no_secret_in_a_record),
                 CASE(test_long_service),

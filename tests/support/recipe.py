@@ -15,6 +15,9 @@ of a fenced block:
     typed USER ACCOUNT           USER types what follows "$ ", answers the prompts below it up to the token, and
                                  sees the lines below that. Rows put their own account for ACCOUNT. A last line
                                  "^C" is typed once the line above it is there.
+    sh then, typed USER ACCOUNT then [VERDICT]
+                                 another way to set it up, after all the rest: root does that, and USER sees this;
+                                 with VERDICT it is a refusal
     seen                         who is refused sees these lines there
     log FILE | syslog            a refusal leaves these lines there
     log orgtokend                and these are in the daemon's own log
@@ -49,6 +52,7 @@ MARKS = ("file", "lines", "sh", "typed", "seen", "log", "undisturbed")
 PASSWORDS = {"alice": "correct-horse", "bob": "battery-staple", "acme-deploy": "deploy-password"}
 BEFORE, AFTER = ("its password", "her own password", "its password, mistyped"), ("its password, after a token",)
 TOKEN = re.compile(r"(?:pat|ak)_…(?:@[a-z]+)?|its password")
+ORGANIZATION = re.compile(r"Organization: \S")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 WORK = "/run/orgtoken-recipe"
 
@@ -242,14 +246,16 @@ class Typed:
 
     def __init__(self, block):
         words = block.rest.split()
-        if len(words) != 2 or not block.lines or not block.lines[0].startswith("$ "):
-            raise Bad("a typed block is: typed USER ACCOUNT, and a line that begins with '$ '")
-        self.user, self.account = words
+        if not 2 <= len(words) <= 4 or words[2:3] not in ([], ["then"]) or not block.lines[0].startswith("$ "):
+            raise Bad("a typed block is: typed USER ACCOUNT [then [VERDICT]], and a line that begins with '$ '")
+        self.user, self.account = words[:2]
+        self.verdict = words[3] if len(words) == 4 else None
         self.command = block.lines[0][2:]
         at = max([i for i, line in enumerate(block.lines) if TOKEN.search(line)], default=None)
         if at is None:
             raise Bad("a typed block in which no token is typed: " + self.command)
         self.words = TOKEN.search(block.lines[at]).group()
+        at = max([at] + [i for i, line in enumerate(block.lines) if ORGANIZATION.search(line)])
         self.prompts = block.lines[1:at + 1]
         after = block.lines[at + 1:]
         self.interrupted = after[-1:] == ["^C"]
@@ -301,6 +307,8 @@ class Run:
         self.name = os.path.basename(path)[:-3]
         self.blocks, self.rows = parse(path)
         self.preparation = parse(os.path.join(os.path.dirname(path), "README.md"))[0]
+        self.variants = [block for block in self.blocks if "then" in block.rest.split()]
+        self.blocks = [block for block in self.blocks if block not in self.variants]
         self.typed = [Typed(block) for block in self.blocks if block.kind == "typed"]
         self.undisturbed = [block for block in self.blocks if block.kind == "undisturbed"]
         self.seen = [line for block in self.blocks if block.kind == "seen" for line in block.lines]
@@ -370,7 +378,7 @@ class Run:
             if not self.syslog.waits_for(r"(token rejected|session refused): %s;" % verdict, start):
                 good, shown = False, shown + "\nno '%s' in syslog" % verdict
             lines = [line.strip() for line in shown.splitlines()]
-            for want_line in self.seen:
+            for want_line in self.seen if want is False else []:
                 if not any(re.fullmatch(wild(want_line), line) for line in lines):
                     good, shown = False, shown + "\nnot seen: " + want_line
         self.ok(good, words, shown + "\n-- syslog:\n" + self.syslog.text[start:])
@@ -462,6 +470,16 @@ class Run:
             self.ok(not missing and len(block.lines) > 1, "%s%s" % (command, when),
                     "\n".join(lines + ["-- syslog:", self.syslog.text]))
 
+    def run_variants(self):
+        for block in self.variants:
+            if block.kind == "sh":
+                shell("\n".join(block.lines))
+                continue
+            typed = Typed(block)
+            secret = self.world.secret(typed.words, typed.account)
+            self.attempt(typed, typed.account, secret, True, "%s, then: %s" %
+                         (typed.command, typed.verdict or "in"), typed.verdict)
+
     def log_text(self, name):
         if name == "syslog":
             return self.syslog.text
@@ -512,6 +530,7 @@ class Run:
             self.run_others()
             self.run_refusals()
             self.run_daemon_stopped()
+            self.run_variants()
         self.check_logs()
         if has_group:
             self.check_claims()
