@@ -25,10 +25,13 @@ uninstall-pam:
 	rm -f '$(DESTDIR)$(pammoddir)/pam_orgtoken.so'
 .PHONY: install-data-pam uninstall-pam
 
-# For pam-auth-update; off until an administrator turns it on.
+# For pam-auth-update; off until an administrator turns it on. The second one is a profile of its own because a
+# profile has one place for all its lines, and noting a session needs one behind pam_systemd.
 pamconfigdir = $(datadir)/pam-configs
-pamconfig_DATA = %D%/orgtoken
-CLEANFILES += %D%/orgtoken
-EXTRA_DIST += %D%/orgtoken.pam-config
+pamconfig_DATA = %D%/orgtoken %D%/orgtoken-sessions
+CLEANFILES += $(pamconfig_DATA)
+EXTRA_DIST += %D%/orgtoken.pam-config %D%/orgtoken-sessions.pam-config
 %D%/orgtoken: %D%/orgtoken.pam-config
 	$(AM_V_GEN)$(MKDIR_P) %D% && cp $(srcdir)/%D%/orgtoken.pam-config $@.tmp && mv $@.tmp $@
+%D%/orgtoken-sessions: %D%/orgtoken-sessions.pam-config
+	$(AM_V_GEN)$(MKDIR_P) %D% && cp $(srcdir)/%D%/orgtoken-sessions.pam-config $@.tmp && mv $@.tmp $@

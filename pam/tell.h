@@ -1,7 +1,7 @@
 /*
- * Tells the daemon of the session that pam_systemd has just opened, so that a revocation can end it
- *. Information and no question: whatever comes of it, the login goes on, and
- * nothing is allowed by it. Only for root's processes, and only for a login with a token.
+ * Tells the daemon of the session that pam_systemd has just opened, so that a revocation can end
+ * it. Information and no question: whatever comes of it, the login goes on, and nothing is allowed
+ * by it. Only for root's processes, and only for a login with a token.
  */
 #pragma once
 

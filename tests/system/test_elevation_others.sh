@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The other programs that make one user of another: doas, runuser, login, cron, the helper of polkit, pkexec. What is
-# not installed is skipped and said.
+# The other programs that make one user of another: doas, runuser, login, cron, at, the helper of polkit.
 # shellcheck source=tests/support/tap.sh
 . "$top_srcdir/tests/support/tap.sh"
 # shellcheck source=tests/support/host.sh
@@ -17,6 +16,9 @@ pam_file() {
         [ -e "/etc/pam.d/$1" ] || printf '@include common-%s\n' auth account session-noninteractive >"/etc/pam.d/$1"
         host_pam_lines "$@"
 }
+
+# The second prompt, in a PAM file.
+ask_org() { sed -i 's/\(auth .*pam_orgtoken.so\).*/\1 prompt_org/' "/etc/pam.d/$1"; }
 
 # --- doas: as plain sudo, it asks for the caller, and the account is seen at the session only --------------------
 if [ -x /usr/bin/doas ]; then
@@ -51,8 +53,14 @@ if [ -x /usr/bin/doas ]; then
         contains "$out" "in as acme-deploy" "doas persist: the first time with a token"
         lacks "$out" "other: in as" "doas persist: globex's account stays closed"
         lacks "$out" "after: in as" "doas persist: a revocation is seen"
-        alice=$(as alice orgtoken pat create --name laptop 2>/dev/null)
-        by="by ${alice:0:10} of alice"
+        new_token
+        doas_rules "permit alice as acme-deploy"
+        refused "doas, without a terminal to ask on" piped alice "$alice@acme" doas -u acme-deploy "$who"
+        ask_org doas
+        opened "in as acme-deploy for  by  of " "doas, prompt_org" \
+                on_tty alice -a 'assword.*: ' "$alice" -a 'rganization: ' acme -- doas -u acme-deploy "$who"
+        refused "doas, prompt_org: the other org" \
+                on_tty alice -a 'assword.*: ' "$alice" -a 'rganization: ' globex -- doas -u acme-deploy "$who"
 else
         skip "doas"
 fi
@@ -67,14 +75,30 @@ refused "runuser, by alice" as alice runuser -u acme-deploy "$who"
 host_daemon_stop
 opened "in as acme-deploy for  by  of " "runuser, with the daemon stopped" runuser -u acme-deploy "$who"
 host_daemon_start || exit 1
-if [ -x /usr/sbin/cron ]; then
-        host_pam_lines cron
-        echo "* * * * * root true" >/etc/cron.d/orgtoken-test
-        succeeds "cron is there; its calls are made below" true
-else
-        skip "cron itself; its calls are made below"
-fi
-pam_file cron
+# The real ones: cron runs @reboot jobs when it starts, atd what is due.
+for service in cron atd; do host_pam_lines $service; done
+printf '@reboot acme-deploy %s >/tmp/cron.out 2>&1\n' "$who" >/etc/cron.d/orgtoken-test
+rm -f /run/crond.reboot /run/crond.pid
+cron -f &
+cron=$!
+host_wait 'test -s /tmp/cron.out'
+is "$(cat /tmp/cron.out)" "in as acme-deploy for  by  of " "cron: a job of a guarded account"
+host_daemon_stop
+rm -f /run/crond.reboot /run/crond.pid /tmp/cron.out
+kill $cron
+cron -f &
+cron=$!
+host_wait 'test -s /tmp/cron.out'
+is "$(cat /tmp/cron.out)" "in as acme-deploy for  by  of " "cron, with the daemon stopped"
+kill $cron
+mkdir -p /run/lock
+atd -f -b 1 &
+atd=$!
+echo "$who >/tmp/at.out 2>&1" | as acme-deploy at now >/dev/null 2>&1
+host_wait 'test -s /tmp/at.out'
+is "$(cat /tmp/at.out)" "in as acme-deploy for  by  of " "at: a job of a guarded account, with the daemon stopped"
+kill $atd
+host_daemon_start || exit 1
 ask() {
         local secret=$1
         shift
@@ -85,6 +109,8 @@ is "$(ask '' cron acme-deploy tty=cron account session | xargs)" "account sessio
 host_daemon_stop
 is "$(ask '' cron acme-deploy tty=cron account session | xargs)" "account session" "nor needed, with the daemon stopped"
 host_daemon_start || exit 1
+
+forget || exit 1
 
 # --- login -------------------------------------------------------------------------------------------------------
 host_pam_lines login
@@ -122,9 +148,40 @@ if [ -u "$helper" ]; then
 else
         skip "polkit's helper"
 fi
-if [ -x /usr/bin/pkexec ]; then
-        refused "pkexec, without an agent" as alice pkexec --user globex-deploy "$who"
-else
-        skip "pkexec"
+
+# --- a second prompt, and sudo asking for root's password --------------------------------------------------------
+host_pam_lines su
+ask_org su
+in_acme="in as acme-deploy for acme $by"
+opened "$in_acme" "su, prompt_org: the account names the org, nothing is asked" typed alice "$alice" su acme-deploy -c "$who"
+orgtoken account bind globex acme-deploy >/dev/null 2>&1
+opened "$in_acme" "su, prompt_org: an account of two orgs" \
+        on_tty alice -a 'assword.*: ' "$alice" -a 'rganization: ' acme -- su acme-deploy -c "$who"
+refused "su, prompt_org: the one that she is not in" \
+        on_tty alice -a 'assword.*: ' "$alice" -a 'rganization: ' globex -- su acme-deploy -c "$who"
+orgtoken account unbind globex acme-deploy >/dev/null 2>&1
+ask_org login
+contains "$(timeout 20 "$drive" -a 'login: $' alice -a 'assword: $' "$alice" -a 'rganization: $' acme -a '\$ $' "$who" \
+        -a 'in as [^$]*\$ $' exit -- login)" "in as alice for acme $by" "login, prompt_org"
+if [ -u "$helper" ]; then
+        ask_org polkit-1
+        printf 'cookie\n%s\nacme\n' "$alice" | as alice timeout 20 "$helper" alice >/dev/null 2>&1
+        contains "$(tail -n 1 "$work/daemon.log")" "allowed: alice for acme" "polkit, prompt_org"
 fi
+for service in sudo sudo-i; do host_pam_lines $service; done
+ask_org sudo
+sudoers "alice ALL=(acme-deploy,globex-deploy) ALL" || exit 1
+opened "$in_acme" "sudo -S, prompt_org: one line each" \
+        piped alice "$alice"$'\nacme' sudo -k -S -p '' -u acme-deploy "$who"
+# shellcheck disable=SC2016 # the script's own
+printf '#!/bin/sh\ncase $1 in *rganization*) echo acme ;; *) echo %s ;; esac\n' "$alice" >"$work/ask"
+chmod 0755 "$work/ask"
+opened "$in_acme" "sudo -A, prompt_org" as alice SUDO_ASKPASS="$work/ask" sudo -k -A -u acme-deploy "$who"
+forget || exit 1
+for what in rootpw runaspw; do
+        sudoers "Defaults $what" "alice ALL=(acme-deploy,globex-deploy) ALL" || exit 1
+        refused "$what asks for root's password, and a token is none" typed alice "$alice@acme" sudo -u acme-deploy "$who"
+        usermod -p "$(openssl passwd -6 -salt orgtoken roots-password)" root
+        refused "$what: root's own opens no guarded account either" typed alice roots-password sudo -u acme-deploy "$who"
+done
 tap_done

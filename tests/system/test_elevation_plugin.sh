@@ -106,6 +106,18 @@ contains "$out" "after: orgtoken: alice may not act as acme-deploy" "after it, t
 new_token
 sudoers "$ticket" "alice $rule" || exit 1
 
+# A grant's life, within a ticket that outlives it.
+typed alice "$alice@acme" sudo -v >/dev/null 2>&1
+age 600
+opened "$(user acme-deploy)" "after ten minutes and a restart of the daemon" as alice sudo -n -u acme-deploy "$id"
+age 900
+refused "not a quarter of an hour after its last use" as alice sudo -n -u acme-deploy "$id"
+typed alice "$alice@acme" sudo -k -v >/dev/null 2>&1
+typed alice "$alice@acme" sudo -v >/dev/null 2>&1
+age 28800 first_at
+refused "over after eight hours" as alice sudo -n -u acme-deploy "$id"
+sudo_forget
+
 # Bound for one of sudo's two services.
 orgtoken account bind acme acme-deploy --service sudo-i >/dev/null 2>&1
 sudo_forget

@@ -206,17 +206,31 @@ opened "in as bob for acme $by" "another grant" typed alice "$alice@acme" sudo -
 age 28800 first_at
 refused "is over after eight hours, whatever its uses" as alice sudo -u acme-deploy "$who"
 
+# The same under targetpw, within a ticket that outlives it.
+sudoers "Defaults timestamp_type=global" "alice $rule" || exit 1
+install -m 0440 "$work/dropin" /etc/sudoers.d/orgtoken
+opened "$in_acme" "targetpw: a ticket" typed alice "$alice" sudo -u acme-deploy "$who"
+age 600
+opened "$in_acme" "targetpw: after ten minutes and a restart of the daemon" as alice sudo -n -u acme-deploy "$who"
+age 900
+refused "targetpw: not a quarter of an hour after its last use" as alice sudo -n -u acme-deploy "$who"
+opened "$in_acme" "targetpw: another grant" typed alice "$alice" sudo -k -u acme-deploy "$who"
+typed alice "$alice" sudo -u acme-deploy true >/dev/null 2>&1
+age 28800 first_at
+refused "targetpw: over after eight hours" as alice sudo -n -u acme-deploy "$who"
+rm /etc/sudoers.d/orgtoken
+
 # An expiry inside the ticket.
 sudoers "alice $rule" || exit 1
-brief=$(as alice orgtoken pat create --name brief --expires "@$(($(date +%s) + 3))" 2>/dev/null)
+brief=$(as alice orgtoken pat create --name brief --expires "@$(($(date +%s) + 4))" 2>/dev/null)
 for id in $(orgtoken --json pat list --user alice --state live | grep -o 'pat_[0-9A-Za-z]*'); do
         [ "$id" = "${brief:0:10}" ] || orgtoken pat revoke "$id" >/dev/null 2>&1
 done
-out=$(on_tty alice -a 'assword.*: ' "$brief@acme" -x 'first over' "sleep 3" -- sh -c "
+out=$(on_tty alice -a 'assword.*: ' "$brief@acme" -x 'first over' "sleep 4" -- sh -c "
         sudo -u acme-deploy $who
         echo first over; read x
         echo after: \$(sudo -n -u acme-deploy $who 2>&1)" 2>/dev/null)
-contains "$out" "in as acme-deploy for acme by ${brief:0:10}" "plain: a token of three seconds"
+contains "$out" "in as acme-deploy for acme by ${brief:0:10}" "plain: a token of four seconds"
 contains "$out" "after: sudo: " "plain, ticket: refused after its expiry"
 
 host_daemon_stop

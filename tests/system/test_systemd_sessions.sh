@@ -209,6 +209,47 @@ orgtoken key revoke "${key:0:9}" --end-sessions >/dev/null 2>&1
 pid=$(cat /tmp/deaf.pid)
 succeeds "a process that ignores every polite signal is killed" host_wait "! kill -0 $pid"
 
+# su. In somebody's session it makes none of its own; elsewhere it does.
+host_pam_lines su
+orgtoken account bind acme acme-deploy >/dev/null 2>&1
+sleeper() {
+        rm -f /tmp/su.pid /tmp/su.id
+        # shellcheck disable=SC2016 # the script's own
+        printf '#!/bin/sh\necho "$XDG_SESSION_ID" >/tmp/su.id\necho $$ >/tmp/su.pid\nexec sleep 600\n' >/tmp/sleeper
+        chmod 0755 /tmp/sleeper
+}
+sleeper
+pat=$(new_pat alice su)
+printf '%s\n' "$pat" >/home/alice/token
+chown alice: /home/alice/token
+systemd-run -q --unit=test-su --uid=alice sh -c 'su acme-deploy -c /tmp/sleeper <~alice/token'
+host_wait "test -s /tmp/su.pid"
+is "$(loginctl show-session "$(cat /tmp/su.id)" -p Name --value)" acme-deploy "su from a service: a session of the account's"
+orgtoken pat revoke "${pat:0:10}" --end-sessions >/dev/null 2>&1
+succeeds "it ends with the token" host_wait "! kill -0 $(cat /tmp/su.pid)"
+sleeper
+pat=$(new_pat alice su)
+printf '%s\n' "$pat" >/home/alice/token
+(ssh_login alice-password password alice 'su acme-deploy -c /tmp/sleeper <token') >/dev/null 2>&1 &
+host_wait "test -s /tmp/su.pid"
+out=$(orgtoken pat revoke "${pat:0:10}" --end-sessions 2>&1)
+contains "$out" "0 open sessions ended" "su within an ssh session is none of its own"
+kill -0 "$(cat /tmp/su.pid)"
+ok $? "NOT HELD: it goes on, as doc/ELEVATION.md says"
+kill "$(cat /tmp/su.pid)"
+
+# By the profiles.
+sed -i '/pam_orgtoken/d' /etc/pam.d/sshd /etc/pam.d/su
+DEBIAN_FRONTEND=noninteractive pam-auth-update --enable orgtoken orgtoken-sessions
+is "$(grep -oE 'pam_(systemd|orgtoken)' /etc/pam.d/common-session | xargs)" "pam_orgtoken pam_systemd pam_orgtoken" \
+        "pam-auth-update: a line behind pam_systemd"
+for method in password keyboard-interactive; do
+        key=$(orgtoken key create acme --name profile 2>/dev/null)
+        login profile "$key" $method acme-deploy
+        orgtoken key revoke "${key:0:9}" --end-sessions >/dev/null 2>&1
+        succeeds "with the profiles, $method: it ends" gone profile
+done
+
 # Only the daemon's uid is listened to.
 for uid in 0 $(id -u alice); do
         out=$(setpriv --reuid "$uid" --clear-groups python3 - <<'PY' 2>&1
@@ -235,6 +276,8 @@ key=$(orgtoken key create globex --name nologind 2>/dev/null)
 out=$(orgtoken key revoke "${key:0:9}" --end-sessions 2>&1) && out="$out: status 0"
 contains "$out" "no logind that answers" "without logind it says so"
 lacks "$out" "status 0" "with a status of its own"
+systemctl unmask --runtime systemd-logind.service dbus-org.freedesktop.login1.service >/dev/null 2>&1
+systemctl start systemd-logind.service
 denied=$(journalctl --no-pager -o cat _AUDIT_TYPE_NAME=SECCOMP 2>/dev/null | grep -c orgtoken)
 is "$denied" 0 "no system call was denied"
 tap_done
