@@ -31,9 +31,9 @@ in which organisation) is the page README.md beside it. <!-- sandbox: COMMAND --
 
 The table: | account | password typed | answer |, where an answer is "in" or "refused" with more words behind it;
 a word in back quotes behind "refused" is the verdict that must be in the log. In the rows pat_… is a token of
-alice, ak_… a key of acme; "its password" is the account's, "her own
-password" that of alice, both tried before any token is, and "its password, after
-a token" after them.
+alice, ak_… a key of acme; "its password" is the account's, "her own password" that of alice, both tried before any
+token is, and "its password, after a token" after them. Behind what is typed may stand ", its account expired" or
+", its password locked": then the account is made so for that row.
 """
 import os
 import pwd
@@ -50,6 +50,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 DRIVE = os.path.join(TOP, "tests/support/ptydrive.py")
 MARKS = ("file", "lines", "sh", "typed", "seen", "log", "undisturbed")
 PASSWORDS = {"alice": "correct-horse", "bob": "battery-staple", "acme-deploy": "deploy-password"}
+STATES = {", its account expired": ("usermod -e 1 %s", "usermod -e '' %s"),
+          ", its password locked": ("passwd -q -l %s", "passwd -q -u %s")}
 BEFORE, AFTER = ("its password", "her own password", "its password, mistyped"), ("its password, after a token",)
 TOKEN = re.compile(r"(?:pat|ak)_…(?:@[a-z]+)?|its password")
 ORGANIZATION = re.compile(r"Organization: \S")
@@ -333,7 +335,7 @@ class Run:
             raise Bad("its table has to say who is in and who is refused")
         for what, pattern in (("names no organisation", r"pat_…"), ("names one", r"pat_…@acme"),
                               ("names a wrong one", r"pat_…@globex"), ("is a key", r"ak_…"),
-                              ("is a password", r"(?:its|her own) password"), ("is a wrong password", r"its password, mistyped")):
+                              ("is of an expired account", r"pat_.*, its account expired"), ("is a password", r"(?:its|her own) password"), ("is a wrong password", r"its password, mistyped")):
             if not any(re.fullmatch(pattern, words) for _, words, _ in self.rows):
                 raise Bad("its table has no row in which what is typed " + what)
 
@@ -408,8 +410,14 @@ class Run:
         for account, words, answer in sorted(self.rows, key=lambda row: 0 if row[1] in BEFORE else
                                              2 if row[1] in AFTER else 1):
             verdict = re.match(r"refused,? `([a-z-]+)`", answer)
-            self.attempt(self.typed[0], account, self.world.secret(words, account), answer.startswith("in"),
-                         "%s with %s is %s" % (account, words, answer.replace("`", "")), verdict and verdict.group(1))
+            state = next((one for one in STATES if words.endswith(one)), None)
+            if state:
+                shell(STATES[state][0] % account)
+            self.attempt(self.typed[0], account, self.world.secret(words.removesuffix(state or ""), account),
+                         answer.startswith("in"), "%s with %s is %s" % (account, words, answer.replace("`", "")),
+                         verdict and verdict.group(1))
+            if state:
+                shell(STATES[state][1] % account)
 
     def run_others(self):
         """The page's other commands, as they stand."""
