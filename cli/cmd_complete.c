@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/policy.h"
 #include "cli/text.h"
@@ -11,13 +12,14 @@
    and what it is. Asked for at every press of a key: whatever fails, fails in silence. */
 
 #define ORGS_MAX    20   /* whose keys are looked up */
-#define PATIENCE_MS 1000 /* somebody waits at the keyboard */
+#define PATIENCE_MS 1000 /* somebody waits at the keyboard, and what comes then is cut off */
 
 struct complete {
         struct call *call;
         const char *prefix; /* what is typed of the word */
         char orgs[ORGS_MAX][256];
         size_t org_count;
+        struct timespec since;
         const char *org; /* the first word behind the command, where there is one */
 };
 
@@ -45,12 +47,24 @@ static void offer_view(struct complete *c, struct view word, struct view what)
                 offer(c, word_text, what_text);
 }
 
+/* The list of a store of 10^6 tokens is nothing to wait for, nor to choose from. */
+static int go_on(const struct complete *c)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (now.tv_sec - c->since.tv_sec) * 1000 + (now.tv_nsec - c->since.tv_nsec) / 1000000 <
+                               PATIENCE_MS
+                       ? STATUS_DONE
+                       : STATUS_UNAVAILABLE;
+}
+
 static int take_org(void *context, const struct wire_message *row)
 {
         struct complete *c = context;
 
         offer_view(c, wire_text(row, WIRE_F_ORG), VIEW("organisation"));
-        return STATUS_DONE;
+        return go_on(c);
 }
 
 static int keep_org(void *context, const struct wire_message *row)
@@ -60,7 +74,7 @@ static int keep_org(void *context, const struct wire_message *row)
         if (c->org_count < ORGS_MAX &&
             view_copy(wire_text(row, WIRE_F_ORG), c->orgs[c->org_count], sizeof(c->orgs[0])))
                 c->org_count++;
-        return STATUS_DONE;
+        return go_on(c);
 }
 
 /* Revoked ones can be neither revoked nor rotated nor renamed. */
@@ -70,7 +84,7 @@ static int take_token(void *context, const struct wire_message *row)
 
         if (wire_number(row, WIRE_F_STATE, 0) != WIRE_STATE_REVOKED)
                 offer_view(c, wire_text(row, WIRE_F_KEY_ID), wire_text(row, WIRE_F_NAME));
-        return STATUS_DONE;
+        return go_on(c);
 }
 
 static int take_user(void *context, const struct wire_message *row)
@@ -78,7 +92,7 @@ static int take_user(void *context, const struct wire_message *row)
         struct complete *c = context;
 
         offer_view(c, wire_text(row, WIRE_F_USER), VIEW("user"));
-        return STATUS_DONE;
+        return go_on(c);
 }
 
 static int take_account(void *context, const struct wire_message *row)
@@ -86,7 +100,7 @@ static int take_account(void *context, const struct wire_message *row)
         struct complete *c = context;
 
         offer_view(c, wire_text(row, WIRE_F_ACCOUNT), wire_text(row, WIRE_F_ORG));
-        return STATUS_DONE;
+        return go_on(c);
 }
 
 /* One list from the daemon, of an org where one is named. */
@@ -111,7 +125,7 @@ static void offer_key_ids(struct complete *c, const char *noun)
         if (strcmp(noun, "pat") == 0)
                 return;
         from_list(c, WIRE_V_ORG_LIST, NULL, keep_org);
-        for (size_t i = 0; i < c->org_count; i++)
+        for (size_t i = 0; i < c->org_count && go_on(c) == STATUS_DONE; i++)
                 from_list(c, WIRE_V_KEY_LIST, c->orgs[i], take_token);
 }
 
@@ -328,6 +342,7 @@ static int complete(struct call *call)
         const char *word, *next;
 
         call->patience_ms = PATIENCE_MS;
+        (void)clock_gettime(CLOCK_MONOTONIC, &c.since);
         for (size_t i = 0; (word = args_nth_text(&call->args, "WORD", i)); i++) {
                 next = args_nth_text(&call->args, "WORD", i + 1);
                 if (next)

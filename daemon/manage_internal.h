@@ -196,6 +196,9 @@ int manage_fetch_members(struct manage_op *op, const struct manage_list *list,
                          struct store_cursor *cursor, struct manage_batch *batch);
 int manage_fetch_accounts(struct manage_op *op, const struct manage_list *list,
                           struct store_cursor *cursor, struct manage_batch *batch);
+/* fetch for all orgs. */
+int manage_fetch_orgs(struct manage_op *op, const struct manage_list *list,
+                      struct store_cursor *cursor, struct manage_batch *batch);
 /* fetch for memberships (owner is the user). */
 int manage_fetch_memberships(struct manage_op *op, const struct manage_list *list,
                              struct store_cursor *cursor, struct manage_batch *batch);

@@ -87,21 +87,11 @@ static int take_own(struct manage_op *op, const struct manage_list *list _unused
         return r < 0 ? r : put_org_row(op, &org, member->role);
 }
 
-static int add_org(void *context, const struct record_org *org)
-{
-        return manage_batch_add(context, org);
-}
-
-static int fetch_orgs(struct manage_op *op, const struct manage_list *list _unused_,
-                      struct store_cursor *cursor, struct manage_batch *batch)
-{
-        return store_list_orgs(op->s.reader, cursor, MANAGE_BATCH, add_org, batch);
-}
-
 int manage_org_list(struct manage_op *op)
 {
-        struct manage_list all = {
-                .item_size = sizeof(struct record_org), .fetch = fetch_orgs, .take = take_org};
+        struct manage_list all = {.item_size = sizeof(struct record_org),
+                                  .fetch = manage_fetch_orgs,
+                                  .take = take_org};
         struct manage_list own = {.item_size = sizeof(struct record_member),
                                   .fetch = manage_fetch_memberships,
                                   .take = take_own,

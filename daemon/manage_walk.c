@@ -108,6 +108,17 @@ int manage_fetch_tokens(struct manage_op *op, const struct manage_list *list,
                                  add_token, batch);
 }
 
+static int add_org(void *context, const struct record_org *org)
+{
+        return manage_batch_add(context, org);
+}
+
+int manage_fetch_orgs(struct manage_op *op, const struct manage_list *list _unused_,
+                      struct store_cursor *cursor, struct manage_batch *batch)
+{
+        return store_list_orgs(op->s.reader, cursor, MANAGE_BATCH, add_org, batch);
+}
+
 int manage_fetch_members(struct manage_op *op, const struct manage_list *list,
                          struct store_cursor *cursor, struct manage_batch *batch)
 {

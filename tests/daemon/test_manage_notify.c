@@ -100,6 +100,38 @@ static void test_missed_days(void **state)
         assert_int_equal(notify(f), 0);
 }
 
+/* An end that only a policy sets is one as well: the organisation's for its keys, the host's for
+ * all. */
+static void test_ends_by_policy(void **state)
+{
+        struct manage_fixture *f = *state;
+        char key[TOKEN_KEY_ID_SIZE], pat[TOKEN_KEY_ID_SIZE];
+
+        make_org(f, "globex");
+        (void)make_key(f, PERSON_ROOT, "acme", "for ever", 0, key);
+        (void)make_key(f, PERSON_ROOT, "globex", "theirs", 0, pat);
+        (void)make_pat(f, PERSON_ALICE, "laptop", 0, pat);
+        assert_int_equal(notify(f), 0);
+        ask(f, WIRE_V_ORG_SET);
+        set_text(f, WIRE_F_ORG, "acme");
+        set_number(f, WIRE_F_MAX_LIFE, 14 * EXPIRY_DAY + 100);
+        assert_true(is_done(f, PERSON_ROOT));
+        f->now += 200;
+        assert_int_equal(notify(f), 1);
+        assert_string_equal(last_key_id, key);
+        ask(f, WIRE_V_HOST_SET);
+        set_number(f, WIRE_F_MAX_LIFE, 14 * EXPIRY_DAY + 300);
+        assert_true(is_done(f, PERSON_ROOT));
+        f->now += 200;
+        assert_int_equal(notify(f), 2);
+        ask(f, WIRE_V_HOST_SET);
+        set_number(f, WIRE_F_MAX_LIFE, 0);
+        set_number(f, WIRE_F_MAX_UNUSED, 14 * EXPIRY_DAY + 500);
+        assert_true(is_done(f, PERSON_ROOT));
+        f->now += 200;
+        assert_int_equal(notify(f), 2);
+}
+
 static void test_not_of_these(void **state)
 {
         struct manage_fixture *f = *state;
@@ -129,6 +161,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_each_day_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_words, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_missed_days, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ends_by_policy, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_not_of_these, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_root_only, setup, teardown),
         };
