@@ -45,6 +45,7 @@ test_programs = \
   %D%/pam/test_account \
   %D%/pam/test_auth \
   %D%/pam/test_faults \
+  %D%/pam/test_guest \
   %D%/pam/test_hostile \
   %D%/pam/test_memo \
   %D%/pam/test_memory \
@@ -104,6 +105,7 @@ askpass_ldadd = %D%/support/libsupport.la askpass/libaskpass.la common/libcommon
 cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
 %C%_pam_test_account_LDADD = $(pam_ldadd)
 %C%_pam_test_auth_LDADD = $(pam_ldadd)
+%C%_pam_test_guest_LDADD = $(pam_ldadd)
 %C%_pam_test_hostile_LDADD = $(pam_ldadd)
 %C%_pam_test_memory_LDADD = $(pam_ldadd)
 %C%_pam_test_notice_LDADD = $(pam_ldadd)
@@ -244,6 +246,9 @@ fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la 
 %C%_fuzz_fuzz_wire_request_LDADD = common/libcommon.la
 fuzz-targets: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) $(fuzz_targets)
+# A million logins in one process, of which `make check` takes some.
+check-guest: tests/pam/test_guest pam/pam_orgtoken.la
+	ORGTOKEN_TRANSACTIONS=1000000 ORGTOKEN_MODULE='$(abs_top_builddir)/pam/.libs/pam_orgtoken.so' tests/pam/test_guest
 check-fuzz:
 	$(srcdir)/%D%/fuzz/run
 check-system: all $(attack_programs)
@@ -254,4 +259,4 @@ check-model: all tests/daemon/test_manage_model
 	  tests/daemon/test_manage_model
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
-.PHONY: check-valgrind check-fuzz check-system check-model fuzz-targets
+.PHONY: check-valgrind check-guest check-fuzz check-system check-model fuzz-targets

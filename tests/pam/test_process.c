@@ -27,7 +27,7 @@
 #include "tests/support/pam_harness.h"
 
 #define LINE           "auth required @M"
-#define THREADS        16
+#define THREADS        27
 #define LOGINS         50
 #define SIGNALLED      100
 #define LOADS          1000
