@@ -1,5 +1,5 @@
-EXTRA_DIST += %D%/ASSURANCE.md %D%/ELEVATION.md %D%/PROTOCOL.md
-dist_doc_DATA += %D%/RECOVERY.md
+EXTRA_DIST += %D%/ASSURANCE.md %D%/PROTOCOL.md
+dist_doc_DATA += %D%/ELEVATION.md %D%/RECOVERY.md
 dist_pkgdata_DATA = %D%/gitleaks.toml
 
 # Where an administrator finds the page of a program.

@@ -48,4 +48,10 @@ for change in 's/^```typed .*/```typed nobody/' 's/^```lines /```line /' 's/| in
         sed "$change" "$top_srcdir/doc/recipes/su.md" >"$broken/su.md"
         fails "a page broken by $change" "$top_srcdir/tests/support/recipe.py" "$broken/su.md"
 done
+# So does one that is untrue, and one whose command fails.
+for change in 's/^acme-deploy$/somebody/' 's/^pam-auth-update/false/'; do
+        sed "$change" "$top_srcdir/doc/recipes/cron-at.md" >"$broken/cron-at.md"
+        fails "a page broken by $change" "$top_srcdir/scripts/sandbox" "$top_srcdir/tests/support/recipe.py" "$broken/cron-at.md"
+        contains "$tap_out" "not ok" "and it says what is wrong with it"
+done
 tap_done
