@@ -1,6 +1,7 @@
 #include "daemon/jobs.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -64,6 +65,7 @@ struct job_request *job_request_free(struct job_request *r)
         if (!r)
                 return NULL;
         manage_reply_wipe(&r->reply);
+        free(r->uses.uses);
         /* `check` carries a token. */
         secret_wipe(r->packet, sizeof(r->packet));
         free(r);
@@ -73,6 +75,7 @@ struct job_request *job_request_free(struct job_request *r)
 static void submit(struct job_request *r)
 {
         r->call.status = &r->status;
+        r->call.uses = r->uses.uses ? &r->uses : NULL;
         worker_submit(r->worker, &r->job);
 }
 
@@ -413,4 +416,41 @@ void job_notes_finish(struct job_notes *n)
 {
         n->is_ending = true;
         job_notes_flush(n);
+}
+
+static void copy_use(void *context, const struct record_last_use *use)
+{
+        struct manage_uses *uses = context;
+
+        uses->uses[uses->count++] = (struct manage_use){use->token_id, use->at};
+}
+
+/* Of two uses of one token the later stands first. */
+static int compare_uses(const void *a, const void *b)
+{
+        const struct manage_use *x = a, *y = b;
+
+        if (x->token_id != y->token_id)
+                return x->token_id < y->token_id ? -1 : 1;
+        return x->at > y->at ? -1 : x->at < y->at;
+}
+
+int job_notes_copy_uses(const struct job_notes *n, struct job_request *r)
+{
+        size_t writing = n->writing ? n->written.use_count : 0, kept = 0;
+        struct manage_uses *uses = &r->uses;
+
+        uses->uses = calloc(usage_count(n->usage) + writing + 1, sizeof(uses->uses[0]));
+        if (!uses->uses)
+                return -ENOMEM;
+        usage_each(n->usage, copy_use, uses);
+        /* The worker writes these before it comes to the request, but may fail to. */
+        for (size_t i = 0; i < writing; i++)
+                copy_use(uses, &n->written.uses[i]);
+        qsort(uses->uses, uses->count, sizeof(uses->uses[0]), compare_uses);
+        for (size_t i = 0; i < uses->count; i++)
+                if (kept == 0 || uses->uses[i].token_id != uses->uses[kept - 1].token_id)
+                        uses->uses[kept++] = uses->uses[i];
+        uses->count = kept;
+        return 0;
 }

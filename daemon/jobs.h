@@ -18,6 +18,7 @@ struct job_request {
         struct manage *manage;
         struct manage_call call;
         struct manage_status status;
+        struct manage_uses uses;     /* of job_notes_copy_uses() */
         struct manage_reply reply;   /* what is to be sent, once finished() was called */
         struct manage_reply created; /* the delivery that the acknowledgement is about */
         bool is_acknowledgement;
@@ -80,3 +81,5 @@ void job_notes_flush(struct job_notes *n);
 /* The same at the end: goes on until all is written, or cannot be. worker_free() comes next. */
 void job_notes_finish(struct job_notes *n);
 bool job_notes_are_pending(const struct job_notes *n);
+/* Gives a request that asks by use what is noted and not in the store yet. 0 or -ENOMEM. */
+int job_notes_copy_uses(const struct job_notes *n, struct job_request *r);

@@ -40,6 +40,17 @@ struct manage {
         unsigned sessions_kept; /* so far */
 };
 
+/* Uses that are not in the store yet, by ascending token. */
+struct manage_use {
+        int64_t token_id;
+        int64_t at;
+};
+
+struct manage_uses {
+        struct manage_use *uses;
+        size_t count;
+};
+
 /* One request and its circumstances. */
 struct manage_call {
         int64_t uid; /* the kernel's word; 65534 and -1 never get here */
@@ -49,6 +60,7 @@ struct manage_call {
         struct view packet;         /* the request, encoded */
         struct store_cursor cursor; /* where a list goes on; zeroed at first */
         const struct manage_status *status;
+        const struct manage_uses *uses; /* REVOKE_ALL by use; NULL: none wait */
 };
 
 /* Facts only the running daemon knows, for STATUS. */

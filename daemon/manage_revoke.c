@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/manage_internal.h"
 
@@ -14,15 +15,28 @@ int manage_revoke(struct manage_op *op, struct record_token *token, const char *
         return 0;
 }
 
-/* As far as uses are written, which is some seconds behind (JOB_NOTES_DELAY_USEC). */
+static int compare_use(const void *a, const void *b)
+{
+        const struct manage_use *x = a, *y = b;
+
+        return x->token_id < y->token_id ? -1 : x->token_id > y->token_id;
+}
+
+/* In the store, or noted and not written yet: who is using a stolen token just now is whom this is
+   for. */
 static int was_used_since(struct manage_op *op, int64_t token_id, int64_t since, bool *ret)
 {
+        const struct manage_uses *waiting = op->call->uses;
+        const struct manage_use key = {.token_id = token_id}, *noted = NULL;
         struct record_last_use use;
         int r = store_find_last_use(op->s.reader, token_id, &use);
 
-        if (r == 0)
-                *ret = use.at >= since;
-        return r;
+        if (r < 0)
+                return r;
+        if (waiting && waiting->count > 0)
+                noted = bsearch(&key, waiting->uses, waiting->count, sizeof(key), compare_use);
+        *ret = use.at >= since || (noted && noted->at >= since);
+        return 0;
 }
 
 /* Expired ones too: a reset of the clock, or a policy that is lifted, could bring them back to

@@ -314,6 +314,7 @@ static void take_request(struct peer *p)
         struct peer_set *set = p->set;
         struct wire_message m;
         int r = wire_decode(set->buffer.bytes, set->buffer.len, &m);
+        bool by_use = r == 0 && m.verb == WIRE_V_REVOKE_ALL && wire_has(&m, WIRE_F_USED_SINCE);
         int64_t delay;
 
         /* What cannot be decoded may come from an older or newer command: manage_run() tells it so.
@@ -330,6 +331,8 @@ static void take_request(struct peer *p)
                                     p, &p->request);
         }
         secret_buffer_wipe(&set->buffer);
+        if (r == 0 && by_use)
+                r = job_notes_copy_uses(set->notes, p->request);
         if (r < 0) {
                 peer_end(p);
                 return;

@@ -131,6 +131,12 @@ size_t usage_take(struct usage *u, struct record_last_use *ret, size_t max)
         return taken;
 }
 
+void usage_each(const struct usage *u, usage_visitor visit, void *context)
+{
+        for (const struct note *n = u->oldest; n; n = n->newer)
+                visit(context, &n->use);
+}
+
 size_t usage_count(const struct usage *u)
 {
         return u->count;

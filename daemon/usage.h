@@ -23,5 +23,8 @@ size_t usage_count(const struct usage *u);
 int64_t usage_lost(const struct usage *u);
 /* When the oldest note was made; 0 for none. */
 int64_t usage_oldest(const struct usage *u);
+/* Tells every note, oldest first, and leaves it. */
+typedef void (*usage_visitor)(void *context, const struct record_last_use *use);
+void usage_each(const struct usage *u, usage_visitor visit, void *context);
 /* A note that is not written yet, for `unused` policies and lists: 0 or -ENOENT. */
 int usage_find(const struct usage *u, int64_t token_id, struct record_last_use *ret);

@@ -492,6 +492,37 @@ static void check_sweep(struct manage_fixture *f, int64_t keys, int64_t pats)
         }
 }
 
+/* What is noted and not stored yet counts like what is stored, and an older note takes nothing
+ * away. */
+static void test_revoke_all_by_waiting_uses(void **state)
+{
+        struct manage_fixture *f = *state;
+        char id[TOKEN_KEY_ID_SIZE];
+        int64_t stored = make_key(f, PERSON_ALICE, "acme", "stored", 0, id);
+        int64_t noted = make_key(f, PERSON_ALICE, "acme", "noted", 0, id);
+        struct record_last_use use = {.token_id = stored, .at = f->now};
+        struct manage_use waiting[] = {{stored, f->now - 5000}, {noted, f->now - 10}};
+        struct manage_uses uses = {waiting, 2};
+
+        (void)make_key(f, PERSON_ALICE, "acme", "unused", 0, id);
+        assert_int_equal(store_local_begin(f->store->writer), 0);
+        assert_int_equal(store_put_last_use(f->store->writer, &use), 0);
+        assert_int_equal(store_local_commit(f->store->writer), 0);
+        if (noted < stored) {
+                waiting[0] = (struct manage_use){noted, f->now - 10};
+                waiting[1] = (struct manage_use){stored, f->now - 5000};
+        }
+        ask_sweep(f, "acme", NULL, f->now - 100);
+        set_number(f, WIRE_F_DRY_RUN, 1);
+        assert_true(is_done(f, 0));
+        assert_int_equal(wire_number(answer(f), WIRE_F_COUNT, -1), 1);
+        f->uses = &uses;
+        assert_true(is_done(f, 0));
+        assert_int_equal(wire_number(answer(f), WIRE_F_COUNT, -1), 2);
+        ask_sweep(f, "acme", NULL, f->now - 5);
+        check_sweep(f, 1, 0);
+}
+
 static void test_revoke_all(void **state)
 {
         struct manage_fixture *f = *state;
@@ -532,10 +563,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_what_a_row_says), TEST(test_whose),      TEST(test_filters),
-                TEST(test_pages),           TEST(test_long_rows),  TEST(test_scan_is_bounded),
-                TEST(test_status),          TEST(test_whoami),     TEST(test_check_pat),
-                TEST(test_check_key),       TEST(test_revoke_all),
+                TEST(test_what_a_row_says), TEST(test_whose),
+                TEST(test_filters),         TEST(test_pages),
+                TEST(test_long_rows),       TEST(test_scan_is_bounded),
+                TEST(test_status),          TEST(test_whoami),
+                TEST(test_check_pat),       TEST(test_check_key),
+                TEST(test_revoke_all),      TEST(test_revoke_all_by_waiting_uses),
         };
 
         return cmocka_run_group_tests_name("manage-list", tests, NULL, NULL);

@@ -241,6 +241,7 @@ static struct manage_call make_call(const struct manage_fixture *f, int64_t uid,
                 .clock = f->now,
                 .packet = packet,
                 .status = &f->status,
+                .uses = f->uses,
         };
 }
 

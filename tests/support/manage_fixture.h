@@ -46,6 +46,7 @@ struct manage_fixture {
         int64_t now; /* clock and judging time, unless mark is later */
         int64_t mark;
         struct manage_status status;
+        const struct manage_uses *uses; /* noted and not stored yet; NULL: none */
         struct manage_person_entry people[MANAGE_PEOPLE_MAX];
         size_t people_count;
         int database_error; /* what the user database answers; 0: it works */

@@ -82,7 +82,8 @@ for f in scp sftp rsync; do
 done
 
 # The life of a token.
-short=$(orgtoken key create acme --name short --expires "@$(($(date +%s) + 2))" 2>/dev/null)
+end=$(($(date +%s) + 8))
+short=$(orgtoken key create acme --name short --expires "@$end" 2>/dev/null)
 is "$(ssh_login "$short" password acme-deploy 'id -un')" acme-deploy "a token works until it expires"
 limited=$(orgtoken key create acme --name limited --service cron --expires 1d 2>/dev/null)
 fails "a token limited to another service" ssh_login "$limited" password acme-deploy true
@@ -90,7 +91,7 @@ near=$(orgtoken key create acme --name near --source 127.0.0.0/8 2>/dev/null)
 is "$(ssh_login "$near" password acme-deploy 'id -un')" acme-deploy "a token limited to loopback, from there"
 far=$(orgtoken key create acme --name far --source 10.0.0.0/8 2>/dev/null)
 fails "a token limited to another network" ssh_login "$far" password acme-deploy true
-sleep 1.5
+host_wait "[ \$(date +%s) -ge $end ]"
 fails "the same token once it has expired" ssh_login "$short" password acme-deploy true
 orgtoken key revoke "${near:0:9}" >/dev/null
 fails "a revoked key" ssh_login "$near" password acme-deploy true
@@ -103,6 +104,26 @@ orgtoken member add acme alice >/dev/null
 host_wait 'orgtoken --json key list acme | grep -q "\"last_used_at\": *[0-9]"'
 used=$(orgtoken --json key list acme)
 contains "$used" '127.0.0.1' "the list shows from where a key was last used"
+
+# Also while it is only noted: who uses a stolen token right now is whom that command is for.
+orgtoken org create leaky >/dev/null && host_user leaky-app && orgtoken account bind leaky leaky-app >/dev/null 2>&1
+stolen=$(orgtoken key create leaky --name stolen 2>/dev/null)
+orgtoken key create leaky --name kept >/dev/null 2>&1
+is "$(ssh_login "$stolen" password leaky-app 'orgtoken status >/dev/null; id -un')" leaky-app "a key is used"
+is "$(orgtoken revoke --all --org leaky --used-since 1d)" "1 token revoked: 1 key, 0 PATs" "and revoked by its use at once"
+fails "which ends it" ssh_login "$stolen" password leaky-app true
+
+# A token that ends soon: a line where somebody reads it, in an interactive login.
+soon=$(orgtoken key create acme --name soon --expires 5d 2>/dev/null)
+interactive() { # TOKEN
+        printf '%s\n' "$1" >"$work/password"
+        # shellcheck disable=SC2086 # a list of options
+        (sleep 2; echo exit) | SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none timeout 30 setsid -w \
+                ssh -tt -p "$ssh_port" $ssh_options -o PreferredAuthentications=password acme-deploy@127.0.0.1 2>&1
+}
+contains "$(interactive "$soon")" "orgtoken: ${soon:0:9} ends in 4 days" "an interactive login says that the token ends soon"
+lacks "$(interactive "$key")" "orgtoken:" "and nothing of one that does not"
+is "$(ssh_login "$soon" password acme-deploy 'echo data')" data "nor anything among what a command prints"
 
 # ForceCommand sees who it was.
 host_sshd_stop
