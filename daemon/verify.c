@@ -74,6 +74,8 @@ struct safe {
         char text[72];
 };
 #define SAFE(view) logsafe(view, (struct safe){{0}}.text, sizeof(struct safe))
+/* Where there is none, that is what is told. */
+#define SAFE_OR_NONE(view) (view_is_empty(view) ? "(none is named)" : SAFE(view))
 
 static bool is_key(const struct decision *d)
 {
@@ -373,35 +375,10 @@ static bool is_wrong_actor(const struct decision *d)
                !view_equal_str(actor, d->user.name);
 }
 
-/* `account-denied`. The user's own account asks for nothing more than the membership; any other has
-   to be bound. */
-static int step_account(struct decision *d)
-{
-        const struct verify_input *in = d->in;
-
-        if (view_is_empty(in->account))
-                return refuse(d, VERDICT_ACCOUNT_DENIED, "no-account", "no account was named");
-        if (d->own && in->bound_only)
-                return refuse(d, VERDICT_ACCOUNT_DENIED, "bound-only",
-                              "only bound accounts are accepted here, not the user's own");
-        if (!d->own && !d->bound)
-                return refuse(d, VERDICT_ACCOUNT_DENIED, "account-not-bound",
-                              "the account %s is not bound to %s for the service %s",
-                              SAFE(in->account), d->org.name, SAFE(in->service));
-        if (is_wrong_actor(d))
-                return refuse(d, VERDICT_ACCOUNT_DENIED, "wrong-actor",
-                              "the one acting is %s, and the token is that of %s", SAFE(in->actor),
-                              SAFE(view_of(d->user.name)));
-        d->out.elevation = !is_key(d) && !d->own;
-        explain(d, d->own ? "%s is the user's own account" : "%s is bound to the organisation",
-                SAFE(in->account));
-        return 0;
-}
-
 /* What would have to be different: the list that the value is not in. */
-static void explain_limit(struct decision *d, enum limits_kind kind, const char *what)
+static void explain_entries(struct decision *d, const struct record_limits *l,
+                            enum limits_kind kind, const char *what)
 {
-        const struct record_limits *l = &d->token.limits;
         char list[160] = "";
         size_t len = 0;
 
@@ -414,6 +391,45 @@ static void explain_limit(struct decision *d, enum limits_kind kind, const char 
         explain(d, "its %s: %s%s", what, list, len < sizeof(list) ? "" : "...");
 }
 
+/* Bound to the org it may be all the same, for other services: su and su-l are two. */
+static int refuse_unbound(struct decision *d)
+{
+        struct record_account binding;
+        int r = -ENOENT;
+
+        refuse(d, VERDICT_ACCOUNT_DENIED, "account-not-bound",
+               "the account %s is not bound to %s for the service %s", SAFE(d->in->account),
+               d->org.name, SAFE_OR_NONE(d->in->service));
+        if (d->trace && d->bindings.all > 0)
+                r = sealed_find_account(d->s, d->in->account, d->org.id, &binding);
+        if (r == 0)
+                explain_entries(d, &binding.services, LIMITS_SERVICE, "services");
+        return r == -ENOENT ? 0 : r;
+}
+
+/* `account-denied`. The user's own account asks for nothing more than the membership; any other has
+   to be bound. */
+static int step_account(struct decision *d)
+{
+        const struct verify_input *in = d->in;
+
+        if (view_is_empty(in->account))
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "no-account", "no account was named");
+        if (d->own && in->bound_only)
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "bound-only",
+                              "only bound accounts are accepted here, not the user's own");
+        if (!d->own && !d->bound)
+                return refuse_unbound(d);
+        if (is_wrong_actor(d))
+                return refuse(d, VERDICT_ACCOUNT_DENIED, "wrong-actor",
+                              "the one acting is %s, and the token is that of %s", SAFE(in->actor),
+                              SAFE(view_of(d->user.name)));
+        d->out.elevation = !is_key(d) && !d->own;
+        explain(d, d->own ? "%s is the user's own account" : "%s is bound to the organisation",
+                SAFE(in->account));
+        return 0;
+}
+
 /* `limited`: the token's own limits. Behind everything else, so that the answer does not tell what
    a token could do elsewhere. A source limit with no numeric address refuses (limits_allow). */
 static int step_limits(struct decision *d)
@@ -423,16 +439,16 @@ static int step_limits(struct decision *d)
 
         if (!limits_allow(l, LIMITS_SERVICE, in->service)) {
                 refuse(d, VERDICT_LIMITED, "limit-service", "the token is not for the service %s",
-                       SAFE(in->service));
-                explain_limit(d, LIMITS_SERVICE, "services");
+                       SAFE_OR_NONE(in->service));
+                explain_entries(d, l, LIMITS_SERVICE, "services");
         } else if (!limits_allow(l, LIMITS_SOURCE, in->source)) {
                 refuse(d, VERDICT_LIMITED, "limit-source", "the token is not for the source %s",
-                       SAFE(in->source));
-                explain_limit(d, LIMITS_SOURCE, "networks");
+                       SAFE_OR_NONE(in->source));
+                explain_entries(d, l, LIMITS_SOURCE, "networks");
         } else if (!limits_allow(l, LIMITS_ACCOUNT, in->account)) {
                 refuse(d, VERDICT_LIMITED, "limit-account", "the token is not for the account %s",
                        SAFE(in->account));
-                explain_limit(d, LIMITS_ACCOUNT, "accounts");
+                explain_entries(d, l, LIMITS_ACCOUNT, "accounts");
         }
         return 0;
 }

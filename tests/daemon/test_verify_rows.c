@@ -398,6 +398,29 @@ static void test_trace_of_sources(void **state)
         expect_last_step(s, &in, NOW, 5, "the suffix of the token names nope");
 }
 
+static void test_trace_of_services(void **state)
+{
+        struct scene *s = *state;
+        struct verify_input in = by_key(s);
+        struct record_token template = world_template(TOKEN_AK, s->acme);
+        struct world_token key;
+
+        world_bind(s->w, "db", s->acme, ROLE_NONE, "postgresql");
+        in.account = VIEW("db");
+        expect_last_step(s, &in, NOW, 5, "its services: postgresql");
+        in.account = VIEW("nobody-bound");
+        in.service = VIEW("");
+        expect_last_step(s, &in, NOW, 4,
+                         "the account nobody-bound is not bound to acme for the service (none is "
+                         "named)");
+        template.limits = world_limit(WIRE_F_LIMIT_SOURCE, "10.0.0.0/8", NULL);
+        key = world_token(s->w, &template);
+        in = by_key(s);
+        in.token = world_type(&key, "");
+        in.source = VIEW("");
+        expect_last_step(s, &in, NOW, 6, "its networks: 10.0.0.0/8");
+}
+
 static void test_trace_of_successor(void **state)
 {
         struct scene *s = *state;
@@ -433,6 +456,7 @@ int main(void)
                 CASE(test_trace),
                 CASE(test_trace_of_ends),
                 CASE(test_trace_of_sources),
+                CASE(test_trace_of_services),
                 CASE(test_trace_of_successor),
         };
 
