@@ -23,7 +23,7 @@ of a fenced block:
     log orgtokend                and these are in the daemon's own log
     log forgot                   and these, in syslog, where "sh group" was forgotten
     undisturbed USER             USER types what follows "$ ", types no password, and sees the lines below it:
-                                 the same with the daemon stopped. Of a program that takes no tokens, and needs
+                                 the same with the daemon stopped, and frozen. Of a program that takes no tokens, and needs
                                  no table.
 
 "…" stands for anything. Other blocks are for reading only and have no mark, or "text". The preparation (who is
@@ -38,7 +38,7 @@ token is, and "its password, after a token" after them. Behind what is typed may
 import os
 import pwd
 import re
-import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -451,22 +451,31 @@ class Run:
                 self.attempt(self.typed[0], account, secret, False, "%s… %s is refused" % (kind, what),
                              "(?:%s)" % verdict)
 
-    def run_daemon_stopped(self):
-        self.daemon.stop()
-        for kind in ("pat_", "ak_"):
+    def run_without_daemon(self, how):
+        """Tokens are refused, with a line that says why, and passwords are as before."""
+        for kind in ("pat_", "ak_") if how == "stopped" else ("pat_",):
             found = self.first_in(kind)
             if found:
                 account, words = found
                 start = self.attempt(self.typed[0], account, self.world.secret(words, account), False,
-                                     "%s… is refused with the daemon stopped" % kind)
+                                     "%s… is refused with the daemon %s" % (kind, how))
                 self.ok(bool(self.syslog.waits_for("no answer from /run/orgtoken/verify.sock", start)),
                         "and syslog says that nobody answered", self.syslog.text[start:])
         for account, words, answer in self.rows:
             if words in BEFORE:
                 self.attempt(self.typed[0], account, self.world.secret(words, account),
                              answer.startswith("in") and "daemon" not in answer,
-                             "%s of %s, with the daemon stopped: as before" % (words, account))
+                             "%s of %s, with the daemon %s: as before" % (words, account, how))
+
+    def run_daemon_away(self):
+        self.daemon.stop()
+        self.run_without_daemon("stopped")
         self.daemon.start()
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            self.run_without_daemon("frozen")
+        finally:
+            self.daemon.process.send_signal(signal.SIGCONT)
         account, words = self.first_in("pat_") or self.first_in("ak_")
         self.attempt(self.typed[0], account, self.world.secret(words, account), True, "and in again when it is back")
 
@@ -535,11 +544,15 @@ class Run:
             self.run_undisturbed("")
             self.daemon.stop()
             self.run_undisturbed(", with the daemon stopped")
+            self.daemon.start()
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            self.run_undisturbed(", with the daemon frozen")
+            self.daemon.process.send_signal(signal.SIGCONT)
         else:
             self.run_table()
             self.run_others()
             self.run_refusals()
-            self.run_daemon_stopped()
+            self.run_daemon_away()
             self.run_variants()
         self.check_logs()
         if has_group:
