@@ -23,8 +23,8 @@ of a fenced block:
     log orgtokend                and these are in the daemon's own log
     log forgot                   and these, in syslog, where "sh group" was forgotten
     undisturbed USER             USER types what follows "$ ", types no password, and sees the lines below it:
-                                 the same with the daemon stopped, and frozen. Of a program that takes no tokens, and needs
-                                 no table.
+                                 the same with the daemon stopped, and frozen. Of a program that takes no tokens,
+                                 and needs no table.
 
 "…" stands for anything. Other blocks are for reading only and have no mark, or "text". The preparation (who is
 in which organisation) is the page README.md beside it. <!-- sandbox: COMMAND --> is for the test alone.
@@ -32,8 +32,8 @@ in which organisation) is the page README.md beside it. <!-- sandbox: COMMAND --
 The table: | account | password typed | answer |, where an answer is "in" or "refused" with more words behind it;
 a word in back quotes behind "refused" is the verdict that must be in the log. In the rows pat_… is a token of
 alice, ak_… a key of acme; "its password" is the account's, "her own password" that of alice, both tried before any
-token is, and "its password, after a token" after them. Behind what is typed may stand ", its account expired" or
-", its password locked": then the account is made so for that row.
+token is, and "its password, after a token" after them. Behind what is typed may stand ", its account expired",
+", its account gone" or ", its password locked": then the account is made so for that row.
 """
 import os
 import pwd
@@ -51,7 +51,9 @@ DRIVE = os.path.join(TOP, "tests/support/ptydrive.py")
 MARKS = ("file", "lines", "sh", "typed", "seen", "log", "undisturbed")
 PASSWORDS = {"alice": "correct-horse", "bob": "battery-staple", "acme-deploy": "deploy-password"}
 STATES = {", its account expired": ("usermod -e 1 %s", "usermod -e '' %s"),
-          ", its password locked": ("passwd -q -l %s", "passwd -q -u %s")}
+          ", its password locked": ("passwd -q -l %s", "passwd -q -u %s"),
+          ", its account gone": ("cp -a /etc/passwd /run/passwd.kept; sed -i '/^%s:/d' /etc/passwd",
+                                 "cp -a /run/passwd.kept /etc/passwd; getent passwd %s")}
 BEFORE, AFTER = ("its password", "her own password", "its password, mistyped"), ("its password, after a token",)
 TOKEN = re.compile(r"(?:pat|ak)_…(?:@[a-z]+)?|its password")
 ORGANIZATION = re.compile(r"Organization: \S")
