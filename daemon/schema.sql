@@ -159,15 +159,17 @@ CREATE TABLE grants (
   renewed_at INTEGER NOT NULL CHECK (renewed_at > 0),
   PRIMARY KEY (actor, real_uid, org_id, token_id, account)
 ) STRICT, WITHOUT ROWID;
--- Sessions of logind that were opened with a token, until they are known to be gone.
+-- Sessions of logind that were opened with a token, until they are known to be gone. The id is what the
+-- environment of the login said, so it is the leader, the kernel's word, that keeps two apart.
 CREATE TABLE session (
-  id TEXT PRIMARY KEY NOT NULL CHECK (length(id) BETWEEN 1 AND 32 AND id NOT GLOB '*[^A-Za-z0-9]*'),
+  id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 32 AND id NOT GLOB '*[^A-Za-z0-9]*'),
   leader INTEGER NOT NULL CHECK (leader > 0),
   account TEXT NOT NULL CHECK (length(account) BETWEEN 1 AND 64),
   service TEXT NOT NULL CHECK (length(service) BETWEEN 1 AND 64),
   org_id INTEGER NOT NULL CHECK (org_id > 0),
   token_id INTEGER NOT NULL CHECK (token_id >= 0),
-  opened_at INTEGER NOT NULL CHECK (opened_at > 0)
+  opened_at INTEGER NOT NULL CHECK (opened_at > 0),
+  PRIMARY KEY (leader, id)
 ) STRICT, WITHOUT ROWID;
 
 -- What nothing undoes.

@@ -195,7 +195,7 @@ int store_put_undelivered(struct store_writer *w, int64_t token_id);
 int store_delete_undelivered(struct store_writer *w, int64_t token_id);
 int store_put_grant(struct store_writer *w, const struct record_grant *grant);
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant);
-/* By logind's id: a session of that id from before is gone. The oldest beyond max are forgotten. */
+/* By leader and logind's id. The oldest beyond max are forgotten. */
 int store_put_session(struct store_writer *w, const struct record_session *session, int64_t max);
 /* -ENOENT where there is none of that id, leader and account. */
 int store_delete_session(struct store_writer *w, const struct record_session *session);

@@ -196,12 +196,12 @@ static const char *const text[SQL_STATEMENTS] = {
                              " WHERE id = ?1 RETURNING id",
 
         [SQL_LIST_SESSIONS] =
-                "SELECT " SESSION_COLUMNS " FROM session ORDER BY opened_at, length(id), id",
+                "SELECT " SESSION_COLUMNS " FROM session ORDER BY opened_at, leader, id",
         [SQL_COUNT_SESSIONS] = "SELECT count(*) FROM session",
         [SQL_PUT_SESSION] =
                 "INSERT OR REPLACE INTO session (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [SQL_TRIM_SESSIONS] = "DELETE FROM session WHERE id IN (SELECT id FROM session"
-                              " ORDER BY opened_at DESC, length(id) DESC, id DESC"
+        [SQL_TRIM_SESSIONS] = "DELETE FROM session WHERE (leader, id) IN (SELECT leader, id"
+                              " FROM session ORDER BY opened_at DESC, leader DESC, id DESC"
                               " LIMIT -1 OFFSET ?)",
         [SQL_DELETE_SESSION] = "DELETE FROM session WHERE id = ? AND leader = ? AND account = ?",
 };

@@ -417,15 +417,27 @@ static void test_too_late(void **state)
         assert_string_equal(ended(), "");
 }
 
+/* An id is what somebody's environment said, so it takes no other session's place. */
 static void test_same_id_again(void **state)
 {
         struct scene *s = *state;
+        struct record_session session = {.id = "a",
+                                         .leader = 7,
+                                         .account = "alice",
+                                         .service = "sshd",
+                                         .org_id = s->acme,
+                                         .token_id = s->alice2,
+                                         .opened_at = s->f->now};
 
-        open_session(s, "a", "alice", s->acme, s->alice2);
-        assert_int_equal(remembered(s), 6);
+        manage_keep_session(&s->f->manage, &session);
+        assert_int_equal(remembered(s), 7);
         ask_revoke(s, WIRE_V_KEY_REVOKE, s->key_id, true);
         assert_true(is_done(s->f, PERSON_ALICE));
-        assert_string_equal(ended(), "");
+        assert_string_equal(ended(), "a");
+        assert_int_equal(remembered(s), 6);
+        /* The same process again: another login of a pid that was counted up to before. */
+        open_session(s, "d", "acme-deploy", s->acme, s->alice1);
+        assert_int_equal(remembered(s), 6);
 }
 
 static void test_bounded(void **state)

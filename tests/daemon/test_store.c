@@ -528,6 +528,61 @@ static void test_synced(void **state)
 
 /* ---- local facts ---- */
 
+static int count_session(void *context, const struct record_session *session)
+{
+        struct record_session *last = context;
+
+        assert_true(last->opened_at <= session->opened_at);
+        *last = *session;
+        return 0;
+}
+
+static void test_sessions(void **state)
+{
+        struct store_fixture *f = *state;
+        struct record_session s = {.id = "c1",
+                                   .leader = 10,
+                                   .account = "acme-deploy",
+                                   .service = "sshd",
+                                   .org_id = 3,
+                                   .token_id = TOKEN_ID_LIMIT - 1,
+                                   .opened_at = NOW};
+        struct record_session last = {0};
+        struct store_freshness before, after;
+        int64_t count = -1;
+
+        assert_int_equal(store_put_session(f->writer, &s, 3), -EINVAL);
+        assert_int_equal(store_freshness(f->reader, &before), 0);
+        assert_int_equal(store_local_begin(f->writer), 0);
+        assert_int_equal(store_put_session(f->writer, &s, 3), 0);
+        s.service[0] = 'x';
+        assert_int_equal(store_put_session(f->writer, &s, 3), 0);
+        assert_int_equal(store_local_commit(f->writer), 0);
+        assert_int_equal(store_count_sessions(f->reader, &count), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(store_list_sessions(f->reader, count_session, &last), 0);
+        assert_memory_equal(&last, &s, sizeof(s));
+        /* Four where three may be: the oldest goes, and of one second the lower leader. */
+        assert_int_equal(store_local_begin(f->writer), 0);
+        for (int i = 0; i < 3; i++) {
+                s.leader++;
+                assert_int_equal(store_put_session(f->writer, &s, 3), 0);
+        }
+        s.leader = 10;
+        assert_int_equal(store_delete_session(f->writer, &s), -ENOENT);
+        s.leader = 13;
+        s.account[0] = 'b';
+        assert_int_equal(store_delete_session(f->writer, &s), -ENOENT);
+        s.account[0] = 'a';
+        assert_int_equal(store_delete_session(f->writer, &s), 0);
+        assert_int_equal(store_local_commit(f->writer), 0);
+        assert_int_equal(store_count_sessions(f->reader, &count), 0);
+        assert_int_equal(count, 2);
+        /* No change that a copy would have to take over. */
+        assert_int_equal(store_freshness(f->reader, &after), 0);
+        assert_int_equal(after.revision, before.revision);
+}
+
 static int count_grant(void *context, const struct record_grant *grant)
 {
         struct record_grant *last = context;
@@ -605,6 +660,7 @@ int main(void)
                 TEST(test_transactions),
                 TEST(test_synced),
                 TEST(test_local_facts),
+                TEST(test_sessions),
         };
 
         return cmocka_run_group_tests_name("store", tests, NULL, NULL);
