@@ -284,6 +284,28 @@ static void test_none_known(void **state)
         assert_non_null(strstr(text_of(answer(s->f), WIRE_F_MESSAGE), "no session is known"));
 }
 
+/* What a policy could not end stays, and is no part of what a dry run tells of. */
+static void test_dry_run_tells_its_own(void **state)
+{
+        struct scene *s = *state;
+
+        set_policy(s, "acme");
+        logind.error = -EBUSY;
+        ask_revoke(s, WIRE_V_PAT_REVOKE, s->alice2_id, false);
+        assert_true(is_done(s->f, PERSON_ALICE));
+        assert_int_equal(left(s), 1);
+        logind.error = 0;
+        ask(s->f, WIRE_V_REVOKE_ALL);
+        set_text(s->f, WIRE_F_USER, "bob");
+        set_number(s->f, WIRE_F_END_SESSIONS, 1);
+        set_number(s->f, WIRE_F_DRY_RUN, 1);
+        assert_true(is_done(s->f, 0));
+        assert_int_equal(sessions(s), 2);
+        set_number(s->f, WIRE_F_DRY_RUN, 0);
+        assert_true(is_done(s->f, 0));
+        assert_string_equal(ended(), "d e f");
+}
+
 /* What logind says is gone, or another's, is forgotten and not counted. */
 static void test_gone(void **state)
 {
@@ -352,6 +374,8 @@ static void test_policy_other_events(void **state)
         set_policy(s, "acme");
         set_policy(s, "globex");
         assert_string_equal(ended(), "");
+        /* The word is the policy's here, and no wish to end anything now. */
+        assert_int_equal(sessions(s), -1);
         ask_noun(s, WIRE_V_USER_REMOVE, WIRE_F_USER, "bob");
         assert_string_equal(ended(), "e f");
         ask(s->f, WIRE_V_ACCOUNT_UNBIND);
@@ -488,6 +512,7 @@ int main(void)
                 CASE(test_too_late),
                 CASE(test_same_id_again),
                 CASE(test_bounded),
+                CASE(test_dry_run_tells_its_own),
         };
 
         return cmocka_run_group_tests_name("manage_sessions", tests, NULL, NULL);

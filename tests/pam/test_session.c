@@ -276,6 +276,15 @@ static void test_told(void **state)
         harness_script(h, &script);
         log_in(h, "a\nb", harness_token(TOKEN_PAT, "acme"));
         assert_int_equal(harness_connections(h), 1);
+        /* The daemon would not listen to another. */
+        if (is_root) {
+                log_in(h, "c7", harness_token(TOKEN_PAT, "acme"));
+                harness_script(h, &script);
+                assert_int_equal(setresuid(0, 12345, 0), 0);
+                assert_int_equal(pam_open_session(h->pamh, 0), PAM_SUCCESS);
+                assert_int_equal(setresuid(0, 0, 0), 0);
+                assert_int_equal(harness_connections(h), 0);
+        }
         (void)harness_free(h);
 }
 
