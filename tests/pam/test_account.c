@@ -40,7 +40,7 @@ static int account_after(struct harness *h, const struct fake_step *step)
                                            .account_check = *step};
 
         harness_script(h, &script);
-        start(h, "", "timeout=200");
+        start(h, "", fake_timeout(step->behaviour));
         assert_int_equal(pam_authenticate(h->pamh, 0), PAM_SUCCESS);
         return pam_acct_mgmt(h->pamh, 0);
 }

@@ -20,23 +20,20 @@
 
 #include "tests/support/pam_harness.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-/* On a host under load an answer takes its time; only where none comes is it not waited for long.
- */
+#define COUNT(a)    (sizeof(a) / sizeof((a)[0]))
 #define LINE        "auth required @M timeout=20000"
-#define SHORT_LINE  "auth required @M timeout=100"
 #define HEADER_BITS (WIRE_HEADER_LEN * 8)
 #define NOBODY      65534
 
 static int login_with(struct harness *h, struct fake_step step)
 {
         const struct fake_script script = {.steps = {step}};
-        bool waits = step.behaviour == FAKE_SILENT || step.behaviour == FAKE_NO_ACCEPT ||
-                     step.behaviour == FAKE_LATE;
+        char line[64];
 
+        (void)snprintf(line, sizeof(line), "auth required @M %s", fake_timeout(step.behaviour));
         harness_script(h, &script);
         harness_log_clear();
-        return harness_login(h, waits ? SHORT_LINE : LINE, harness_token(TOKEN_PAT, "acme"));
+        return harness_login(h, line, harness_token(TOKEN_PAT, "acme"));
 }
 
 static void test_no_answer_to_this_request(void **state)

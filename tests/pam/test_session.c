@@ -156,8 +156,9 @@ static void test_no_answer(void **state)
                 const struct fake_script script = {.steps = {steps[i]}};
 
                 harness_script(h, &script);
-                assert_int_equal(open_for(h, "timeout=100", "acme-deploy", "alice"),
-                                 PAM_PERM_DENIED);
+                assert_int_equal(
+                        open_for(h, fake_timeout(steps[i].behaviour), "acme-deploy", "alice"),
+                        PAM_PERM_DENIED);
                 assert_null(pam_getenv(h->pamh, "ORGTOKEN_ORG"));
         }
         harness_stop_daemon(h);

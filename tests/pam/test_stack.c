@@ -16,13 +16,13 @@
 /* The stack of pam_orgtoken(8), EXAMPLES. pam_spy.so looks on where the password modules stand, and
    in the shared tail; pam_debug.so stands for pam_unix, which takes or refuses the password. */
 #define DOCUMENTED(unix)                                                                           \
-        "auth [success=3 user_unknown=ignore default=die] @M timeout=200\n"                        \
+        "auth [success=3 user_unknown=ignore default=die] @M timeout=20000\n"                      \
         "auth optional @SPY\n"                                                                     \
         "auth [success=1 default=ignore] pam_debug.so auth=" unix "\n"                             \
         "auth requisite pam_deny.so\n"                                                             \
         "auth required pam_permit.so\n"                                                            \
         "auth optional @SPY succeed\n"                                                             \
-        "account required @M timeout=200\n"                                                        \
+        "account required @M timeout=20000\n"                                                      \
         "account required pam_permit.so\n"
 
 static int count_of(const char *text, const char *word)
@@ -161,15 +161,19 @@ static void test_no_failure_is_ignore(void **state)
                 {.behaviour = FAKE_EMPTY},         {.behaviour = FAKE_ALLOW_BARE},
                 {.behaviour = FAKE_VERDICT_ALLOW},
         };
-        static const char stack[] = "auth required pam_permit.so\nauth required @M timeout=50";
+        static const char stack[] = "auth required pam_permit.so\nauth required @M";
         struct harness *h = harness_new_alone();
 
         (void)state;
         for (size_t i = 0; i < COUNT(steps); i++) {
                 const struct fake_script script = {.steps = {steps[i]}};
 
+                char line[96];
+
+                (void)snprintf(line, sizeof(line), "%s %s", stack,
+                               fake_timeout(steps[i].behaviour));
                 harness_script(h, &script);
-                assert_int_not_equal(harness_login(h, stack, harness_token(TOKEN_PAT, NULL)),
+                assert_int_not_equal(harness_login(h, line, harness_token(TOKEN_PAT, NULL)),
                                      PAM_SUCCESS);
         }
         assert_int_not_equal(harness_login(h, stack, "hunter2"), PAM_SUCCESS);

@@ -57,6 +57,15 @@ struct fake_step {
         size_t length;
 };
 
+/* The option for a module that talks to it: short where no answer comes, so that the test does not
+   wait, and long where one does, so that a busy machine is not taken for a silent daemon. */
+static inline const char *fake_timeout(enum fake_behaviour behaviour)
+{
+        return behaviour == FAKE_SILENT || behaviour == FAKE_NO_ACCEPT || behaviour == FAKE_LATE
+                       ? "timeout=100"
+                       : "timeout=20000";
+}
+
 #define FAKE_STEPS_MAX 16
 
 /* Connection n plays steps[n]; the last step that is set repeats; with none set, FAKE_ALLOW. A
