@@ -196,8 +196,11 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         (void)sd_notify(0, "STOPPING=1");
         s->is_draining = true;
         set_listening(s, false);
-        (void)sd_event_source_set_time_relative(s->drain, SERVER_DRAIN_USEC);
-        return sd_event_source_set_enabled(s->drain, SD_EVENT_ONESHOT);
+        /* Without the timer nothing would end a peer that never does. */
+        if (sd_event_source_set_time_relative(s->drain, SERVER_DRAIN_USEC) < 0 ||
+            sd_event_source_set_enabled(s->drain, SD_EVENT_ONESHOT) < 0)
+                return sd_event_exit(s->event, 0);
+        return 0;
 }
 
 /* ---- starting ---- */

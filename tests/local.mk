@@ -60,6 +60,7 @@ test_programs = \
   %D%/daemon/test_access \
   %D%/daemon/test_clock \
   %D%/daemon/test_clockmark \
+  %D%/daemon/test_faults \
   %D%/daemon/test_grant \
   %D%/daemon/test_hostkey \
   %D%/daemon/test_keyhash \
@@ -167,6 +168,13 @@ tests_daemon_test_verify_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_ends_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_rows_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
+
+# The daemon with calls that fail, for test_faults.
+check_PROGRAMS += %D%/support/faulty_orgtokend
+%C%_support_faulty_orgtokend_SOURCES = daemon/main.c %D%/support/faulty_calls.c
+%C%_support_faulty_orgtokend_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
+%C%_support_faulty_orgtokend_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_support_faulty_orgtokend_LDADD = daemon/libdaemon.la
 
 # The daemon under clocks that a test sets, for test_clock. Its definitions stand before libc's.
 check_PROGRAMS += %D%/support/stepped_orgtokend

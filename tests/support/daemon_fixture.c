@@ -170,7 +170,7 @@ static bool wait_for_ready(const struct daemon_fixture *f)
         return false;
 }
 
-void daemon_fixture_start(struct daemon_fixture *f)
+static void spawn_ours(struct daemon_fixture *f)
 {
         const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime,
                                          NULL};
@@ -180,7 +180,42 @@ void daemon_fixture_start(struct daemon_fixture *f)
                 continue;
         assert_int_equal(f->pid, -1);
         f->pid = spawn(f, arguments);
+}
+
+void daemon_fixture_start(struct daemon_fixture *f)
+{
+        spawn_ours(f);
         assert_true(wait_for_ready(f));
+}
+
+/* Ended: there, and not reaped yet. */
+static bool has_ended(pid_t pid)
+{
+        siginfo_t info = {.si_pid = 0};
+
+        return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+bool daemon_fixture_try_start(struct daemon_fixture *f)
+{
+        char text[512];
+
+        spawn_ours(f);
+        for (int waited = 0; waited < PATIENCE_MS; waited += 2) {
+                ssize_t n = recv(f->notify, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+                if (n >= 0) {
+                        text[n] = '\0';
+                        if (strstr(text, "READY=1"))
+                                return true;
+                } else if (has_ended(f->pid)) {
+                        return false;
+                } else {
+                        (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+                }
+        }
+        fail_msg("neither ready nor ended");
+        return false;
 }
 
 static int reap(pid_t pid)

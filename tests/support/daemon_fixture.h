@@ -33,6 +33,8 @@ void daemon_fixture_free(struct daemon_fixture *f);
 
 /* Starts it and waits until it says that it is ready. */
 void daemon_fixture_start(struct daemon_fixture *f);
+/* The same, for one that may end instead: false. Either way daemon_fixture_stop() is due. */
+bool daemon_fixture_try_start(struct daemon_fixture *f);
 /* Starts it with these arguments (NULL-ended) and waits for its end: its exit status. */
 int daemon_fixture_run(struct daemon_fixture *f, const char *const *arguments);
 /* Sends the signal and waits: the status of waitpid(2). */
