@@ -94,6 +94,7 @@ test_programs = \
   %D%/daemon/test_verify_ends \
   %D%/daemon/test_verify_rows \
   %D%/daemon/test_verify_table \
+  %D%/daemon/test_verify_trace \
   %D%/daemon/test_worker
 check_PROGRAMS += $(test_programs)
 TESTS += $(test_programs)
@@ -168,6 +169,7 @@ tests_daemon_test_verify_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_ends_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_rows_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
+tests_daemon_test_verify_trace_LDADD = $(memory_ldadd)
 
 # The daemon with calls that fail, for test_faults.
 check_PROGRAMS += %D%/support/faulty_orgtokend

@@ -4,7 +4,7 @@
  * Whatever fails: it ends or answers, a yes is due, what it said it had done is still done for an
  * unharmed daemon on the same files, and that one starts. ORGTOKEN_FAULT_STEP says how far the
  * numbers are apart that are tried: 1 is all of them, but of the requests for memory, of which
- * there are a hundred thousand, every two thousandth.
+ * there are a hundred thousand, every thousandth.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,7 +257,7 @@ static void test_memory(void **state)
 #ifdef __SANITIZE_ADDRESS__
         skip(); /* its memory is its own */
 #endif
-        run_all("memory", step_of(3) * 2000);
+        run_all("memory", step_of(1) * 1000);
 }
 
 int main(void)
