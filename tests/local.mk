@@ -5,7 +5,7 @@ dist_check_SCRIPTS = \
   %D%/lint/test_layers.sh \
   %D%/lint/test_style.sh
 TESTS += $(dist_check_SCRIPTS)
-EXTRA_DIST += %D%/fuzz %D%/mutation %D%/system \
+EXTRA_DIST += %D%/coverage %D%/fuzz %D%/mutation %D%/system \
   %D%/support/cmocka.sh \
   %D%/support/elevation.sh \
   %D%/support/host.sh \

@@ -236,7 +236,7 @@ static void run_all(const char *kind, unsigned step)
                      at += ever && step > 1 ? 5 * step : step)
                         runs++;
         print_message("# %s: %u runs, each with a call that failed\n", kind, runs);
-        assert_true(runs > 5);
+        assert_true(runs > 0);
 }
 
 static void test_own_calls(void **state)
