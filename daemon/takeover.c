@@ -7,7 +7,6 @@
 #include "common/cleanup.h"
 #include "daemon/takeover_internal.h"
 
-DEFINE_CLEANUP(struct store_reader *, store_reader_close);
 DEFINE_CLEANUP(struct store_writer *, store_writer_close);
 
 /* ---- tokens ---- */

@@ -173,13 +173,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         code = fake_host_enter(&h, FAKE_AUTHENTICATE, arguments);
         require(code != PAM_IGNORE);
-        require(code != PAM_SUCCESS || (h.allowed && h.data));
-        require(code == PAM_SUCCESS || !h.data);
+        require(code != PAM_SUCCESS || (h.allowed && fake_host_memo(&h)));
+        require(code == PAM_SUCCESS || !fake_host_memo(&h));
         require(h.descriptors == 0);
         /* What is no token never leaves. */
         require(h.requests == 0 || !h.has_authtok || token_is_shaped(view_of(h.authtok)));
 
-        allowed = h.data != NULL;
+        allowed = fake_host_memo(&h) != NULL;
+        require(fake_host_enter(&h, FAKE_SETCRED, arguments) == PAM_SUCCESS);
         code = fake_host_enter(&h, FAKE_ACCT_MGMT, arguments);
         check_account(&h, allowed, arguments, code);
         require(h.descriptors == 0);

@@ -126,9 +126,9 @@ static void check_authenticate(const struct fake_host *h, const struct scene *sc
         assert_int_not_equal(code, PAM_IGNORE);
         if (code == PAM_SUCCESS) {
                 assert_true(h->allowed && !scene->is_password);
-                assert_non_null(h->data);
+                assert_non_null(fake_host_memo(h));
         } else {
-                assert_null(h->data);
+                assert_null(fake_host_memo(h));
                 for (size_t i = 0; i < FAKE_ENV; i++)
                         assert_true(!h->env[i] || fault.failed);
         }
@@ -178,7 +178,8 @@ static bool run(const struct scene *scene, unsigned at, unsigned way, bool forev
         free(h.env[0]); /* SSH_CONNECTION is the application's; the rest is ours */
         h.env[0] = NULL;
         check_authenticate(&h, scene, codes[0]);
-        allowed = h.data != NULL;
+        allowed = fake_host_memo(&h) != NULL;
+        assert_int_equal(fake_host_enter(&h, FAKE_SETCRED, scene->arguments), PAM_SUCCESS);
         codes[1] = fake_host_enter(&h, FAKE_ACCT_MGMT,
                                    scene->arguments[0] && !scene->arguments[1] ? scenes[0].arguments
                                                                                : scene->arguments);
@@ -269,7 +270,8 @@ static void test_codes(void **state)
                 code = fake_host_enter(&h, FAKE_AUTHENTICATE, scenes[0].arguments);
                 if (code != cases[i].code || !strstr(h.log, cases[i].log))
                         fail_msg("case %zu: %d, \"%s\"", i, code, h.log);
-                assert_true((h.data != NULL) == (code == PAM_SUCCESS) && h.unwiped == 0);
+                assert_true((fake_host_memo(&h) != NULL) == (code == PAM_SUCCESS) &&
+                            h.unwiped == 0);
                 fake_host_end(&h);
         }
 }

@@ -135,6 +135,82 @@ static void test_too_long(void **state)
         }
 }
 
+/* ---- what another process of the login left in the environment ---- */
+
+static unsigned failing; /* enum fake_call + 1 */
+
+static unsigned fail_one(struct fake_host *h, enum fake_call call)
+{
+        (void)h;
+        return failing == (unsigned)call + 1 ? 1 : 0;
+}
+
+static bool is_origin(pam_handle_t *pamh, const char *expected_org, const char *expected_key_id)
+{
+        struct view org, key_id;
+
+        memo_origin(pamh, &org, &key_id);
+        if (!expected_org)
+                return !org.ptr && !key_id.ptr;
+        return view_equal_str(org, expected_org) && view_equal_str(key_id, expected_key_id);
+}
+
+static void test_adopted(void **state)
+{
+        struct fake_host h = {.choose = fail_one};
+        pam_handle_t *pamh = fake_host_open(&h);
+
+        (void)state;
+        h.env[0] = strdup("ORGTOKEN_ORG=acme");
+        memo_adopt(pamh);
+        assert_true(is_origin(pamh, NULL, NULL)); /* half of it is nothing */
+        h.env[1] = strdup("ORGTOKEN_KEY_ID=ak_4fK9aQ");
+        failing = CALL_CALLOC + 1;
+        memo_adopt(pamh);
+        assert_true(is_origin(pamh, NULL, NULL));
+        failing = CALL_SET_DATA + 1;
+        memo_adopt(pamh);
+        assert_true(is_origin(pamh, NULL, NULL) && !h.allocated);
+        failing = 0;
+        memo_adopt(pamh);
+        assert_true(is_origin(pamh, "acme", "ak_4fK9aQ"));
+        /* Once: what is written into the environment later does not count. */
+        h.env[0][strlen("ORGTOKEN_ORG=")] = 'x';
+        memo_adopt(pamh);
+        assert_true(is_origin(pamh, "acme", "ak_4fK9aQ"));
+        memo_clear(pamh);
+        assert_true(is_origin(pamh, NULL, NULL) && !h.allocated);
+        fake_host_end(&h);
+}
+
+/* A memo of our own says more, and strange values nothing. */
+static void test_adopted_not(void **state)
+{
+        struct fake_host h = {0};
+        pam_handle_t *pamh = fake_host_open(&h);
+        struct wire_message m = allow("acme", "pat_4fK9aQ", NULL);
+        char text[300];
+
+        (void)state;
+        assert_int_equal(memo_save(pamh, &no_options, &m), 0);
+        memo_adopt(pamh);
+        assert_int_equal(h.kept, 1);
+        assert_true(is_origin(pamh, "acme", "pat_4fK9aQ"));
+        memo_clear(pamh);
+        for (unsigned i = 0; i < 2; i++) {
+                (void)snprintf(text, sizeof(text), "ORGTOKEN_ORG=%0*d", i == 0 ? 200 : 1, 1);
+                h.env[0] = strdup(text);
+                (void)snprintf(text, sizeof(text), "ORGTOKEN_KEY_ID=%0*d", i == 0 ? 1 : 200, 1);
+                h.env[1] = strdup(text);
+                memo_adopt(pamh);
+                assert_true(is_origin(pamh, NULL, NULL) && !h.allocated);
+                free(h.env[0]);
+                free(h.env[1]);
+                h.env[0] = h.env[1] = NULL;
+        }
+        fake_host_end(&h);
+}
+
 static const char *tell(const char *tty, const char *key_id, const char *expires_at)
 {
         static struct fake_host h;
@@ -212,6 +288,7 @@ static void test_told_of_nothing_odd(void **state)
 
         (void)state;
         assert_string_not_equal(tell("ssh", "ak_4fK9aQ", "1800000005"), "");
+        assert_string_not_equal(tell("ssh", "ak_4fK9aQ", "01800000005"), "");
         for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
                 assert_string_equal(tell("ssh", "ak_4fK9aQ", values[i]), "");
         assert_string_equal(tell("pts/0", "ak_4fK9aQ", "1800000005"), "");
@@ -227,6 +304,8 @@ int main(void)
                 cmocka_unit_test(test_freed_at_the_end),
                 cmocka_unit_test(test_nothing_for_nothing),
                 cmocka_unit_test(test_too_long),
+                cmocka_unit_test(test_adopted),
+                cmocka_unit_test(test_adopted_not),
                 cmocka_unit_test(test_told_to_the_second),
                 cmocka_unit_test(test_told_of_nothing_odd),
         };

@@ -332,26 +332,34 @@ int pam_set_item(pam_handle_t *pamh, int type, const void *value)
         return PAM_SUCCESS;
 }
 
+/* The place of that name, or a free one. */
+static struct fake_data *find_data(struct fake_host *h, const char *name)
+{
+        for (size_t i = 0; i < FAKE_DATA; i++)
+                if (!h->data[i].name || strcmp(h->data[i].name, name) == 0)
+                        return &h->data[i];
+        abort();
+}
+
 int pam_get_data(const pam_handle_t *pamh, const char *name, const void **ret)
 {
         (void)pamh;
-        (void)name;
-        *ret = host->data;
-        return host->data ? PAM_SUCCESS : PAM_NO_MODULE_DATA;
+        *ret = find_data(host, name)->data;
+        return *ret ? PAM_SUCCESS : PAM_NO_MODULE_DATA;
 }
 
 int pam_set_data(pam_handle_t *pamh, const char *name, void *data,
                  void (*cleanup)(pam_handle_t *pamh, void *data, int status))
 {
-        (void)name;
+        struct fake_data *place = find_data(host, name);
+
         host->kept++;
         /* Putting nothing in the place of something needs no memory. */
         if (data && fault(CALL_SET_DATA))
                 return PAM_BUF_ERR;
-        if (host->data)
-                host->cleanup(pamh, host->data, PAM_DATA_REPLACE);
-        host->data = data;
-        host->cleanup = cleanup;
+        if (place->data)
+                place->cleanup(pamh, place->data, PAM_DATA_REPLACE);
+        *place = (struct fake_data){name, data, cleanup};
         return PAM_SUCCESS;
 }
 
@@ -442,6 +450,9 @@ int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *cons
         case FAKE_AUTHENTICATE:
                 code = pam_sm_authenticate(pamh, 0, argc, (const char **)(uintptr_t)arguments);
                 break;
+        case FAKE_SETCRED:
+                code = pam_sm_setcred(pamh, 0, argc, (const char **)(uintptr_t)arguments);
+                break;
         case FAKE_ACCT_MGMT:
                 code = pam_sm_acct_mgmt(pamh, 0, argc, (const char **)(uintptr_t)arguments);
                 break;
@@ -453,13 +464,22 @@ int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *cons
         return code;
 }
 
+const void *fake_host_memo(const struct fake_host *h)
+{
+        for (size_t i = 0; i < FAKE_DATA; i++)
+                if (h->data[i].name && strcmp(h->data[i].name, "orgtoken_memo") == 0)
+                        return h->data[i].data;
+        return NULL;
+}
+
 void fake_host_end(struct fake_host *h)
 {
         host = h;
-        if (h->data)
-                h->cleanup((pam_handle_t *)h, h->data, PAM_SUCCESS);
+        for (size_t i = 0; i < FAKE_DATA; i++)
+                if (h->data[i].data)
+                        h->data[i].cleanup((pam_handle_t *)h, h->data[i].data, PAM_SUCCESS);
         host = NULL;
-        h->data = NULL;
+        memset(h->data, 0, sizeof(h->data));
         for (size_t i = 0; i < FAKE_ENV; i++) {
                 free(h->env[i]);
                 h->env[i] = NULL;

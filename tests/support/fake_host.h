@@ -37,6 +37,7 @@ enum fake_call {
 
 #define FAKE_FAULTS 5 /* ways to fail, 1 to 4; 0 is none */
 #define FAKE_ENV    8
+#define FAKE_DATA   4
 
 struct fake_host {
         /* What the application set. */
@@ -64,18 +65,22 @@ struct fake_host {
         uint8_t request[WIRE_PACKET_MAX];
         size_t request_len;
         char *env[FAKE_ENV];
-        void *data;
+        struct fake_data {
+                const char *name;
+                void *data;
+                void (*cleanup)(pam_handle_t *pamh, void *data, int status);
+        } data[FAKE_DATA];
         unsigned kept;   /* pam_set_data() calls */
         char said[256];  /* the last information for the person */
         char log[2048];  /* the last line logged */
         void *allocated; /* what calloc() gave last, until it is freed */
         size_t allocated_size;
         unsigned unwiped; /* freed with something still in it */
-        void (*cleanup)(pam_handle_t *pamh, void *data, int status);
 };
 
 enum fake_entry {
         FAKE_AUTHENTICATE,
+        FAKE_SETCRED,
         FAKE_ACCT_MGMT,
         FAKE_OPEN_SESSION,
 };
@@ -84,6 +89,8 @@ enum fake_entry {
 pam_handle_t *fake_host_open(struct fake_host *h);
 /* Calls the entry point with these arguments, NULL behind the last. */
 int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *const *arguments);
+/* What the module keeps of a login that it allowed, or NULL. */
+const void *fake_host_memo(const struct fake_host *h);
 /* Releases data and environment, as pam_end() does. */
 void fake_host_end(struct fake_host *h);
 
