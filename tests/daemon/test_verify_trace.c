@@ -169,10 +169,12 @@ static void test_every_lookup_fails(void **state)
         for (unsigned i = 0; i < 12; i++) {
                 struct verify_input in = make_input(s, i / 2, &old);
                 struct verify_output out, clean = decide(s, &in);
-                struct verify_trace t;
-                unsigned n = 0;
+                struct verify_trace t = {.count = 0};
+                unsigned n = 0, lookups = s->w->reader->lookups;
                 int r;
 
+                assert_int_equal(verify_token(&s->w->sealed, &in, NOW, i % 2 ? &t : NULL, &out), 0);
+                lookups = s->w->reader->lookups - lookups;
                 do {
                         t.count = 0;
                         memory_store_fail(s->w->reader, ++n, -EIO);
@@ -181,8 +183,20 @@ static void test_every_lookup_fails(void **state)
                 memory_store_fail(s->w->reader, 0, 0);
                 assert_int_equal(r, 0);
                 assert_int_equal(out.verdict, clean.verdict);
-                assert_true(n > 2);
+                assert_int_equal(n, lookups + 1);
         }
+}
+
+static void test_no_such_org(void **state)
+{
+        const struct scene *s = *state;
+        const struct resolve_sources sources = {.suffix = VIEW("nosuch")};
+        enum resolve_result result = RESOLVE_FOUND;
+        struct record_org org;
+        const char *named_by;
+
+        assert_int_equal(resolve_org(&s->w->sealed, &sources, &result, &org, &named_by), 0);
+        assert_int_equal(result, RESOLVE_NO_SUCH);
 }
 
 /* The same for the state that lists show. */
@@ -229,6 +243,7 @@ int main(void)
                 CASE(test_whose_policy),
                 CASE(test_every_lookup_fails),
                 CASE(test_state_lookups_fail),
+                CASE(test_no_such_org),
         };
 
         return cmocka_run_group_tests_name("verify_trace", tests, NULL, NULL);

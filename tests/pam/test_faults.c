@@ -276,6 +276,33 @@ static void test_codes(void **state)
         }
 }
 
+/* What the log says of a session, and of items that cannot be sent. */
+static void test_session_log(void **state)
+{
+        struct fake_host h = {
+                .user = "acme-deploy", .ruser = "alice", .service = "sudo", .reply = say_yes};
+
+        (void)state;
+        assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments), PAM_SUCCESS);
+        assert_non_null(strstr(h.log, "session allowed; account=acme-deploy actor=alice"));
+        assert_non_null(strstr(h.log, "key=pat_4fK9aQ"));
+        h.user = "acme\ndeploy";
+        assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments),
+                         PAM_PERM_DENIED);
+        assert_non_null(strstr(h.log, "PAM_USER is absent"));
+        fake_host_end(&h);
+
+        /* Between the phases the application can have changed the name. */
+        h = (struct fake_host){
+                .user = "acme-deploy", .service = "sudo", .has_authtok = true, .reply = say_yes};
+        token_format(TOKEN_PAT, 4711, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg", h.authtok);
+        assert_int_equal(fake_host_enter(&h, FAKE_AUTHENTICATE, scenes[0].arguments), PAM_SUCCESS);
+        h.user = "acme\ndeploy";
+        assert_int_equal(fake_host_enter(&h, FAKE_ACCT_MGMT, scenes[0].arguments), PAM_PERM_DENIED);
+        assert_non_null(strstr(h.log, "PAM_USER is absent"));
+        fake_host_end(&h);
+}
+
 static void test_every_call(void **state)
 {
         unsigned runs = 0;
@@ -296,6 +323,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_codes),
+                cmocka_unit_test(test_session_log),
                 cmocka_unit_test(test_every_call),
         };
 

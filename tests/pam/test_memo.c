@@ -211,6 +211,38 @@ static void test_adopted_not(void **state)
         fake_host_end(&h);
 }
 
+/* sshd alone may say by a variable who connected. */
+static void test_source(void **state)
+{
+        static const struct {
+                const char *tty, *rhost, *variable, *source;
+        } cases[] = {
+                {"ssh", "host.example", "SSH_CONNECTION=192.0.2.7 1 2 3", "192.0.2.7"},
+                {"ssh", "198.51.100.1", "SSH_CONNECTION=192.0.2.7 1 2 3", "198.51.100.1"},
+                {"ssh", "host.example", "SSH_CONNECTION=nonsense", NULL},
+                {"pts/0", "host.example", "SSH_CONNECTION=192.0.2.7 1 2 3", NULL},
+                {NULL, "host.example", "SSH_CONNECTION=192.0.2.7 1 2 3", NULL},
+                {"ssh", "host.example", "OTHER=1", NULL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct fake_host h = {.user = "alice",
+                                      .service = "sshd",
+                                      .tty = cases[i].tty,
+                                      .rhost = cases[i].rhost};
+                struct request_facts facts;
+
+                h.env[0] = strdup(cases[i].variable);
+                assert_null(request_facts_from_pam(fake_host_open(&h), &facts));
+                if (cases[i].source)
+                        assert_true(view_equal_str(facts.source, cases[i].source));
+                else
+                        assert_null(facts.source.ptr);
+                fake_host_end(&h);
+        }
+}
+
 static const char *tell(const char *tty, const char *key_id, const char *expires_at)
 {
         static struct fake_host h;
@@ -306,6 +338,7 @@ int main(void)
                 cmocka_unit_test(test_too_long),
                 cmocka_unit_test(test_adopted),
                 cmocka_unit_test(test_adopted_not),
+                cmocka_unit_test(test_source),
                 cmocka_unit_test(test_told_to_the_second),
                 cmocka_unit_test(test_told_of_nothing_odd),
         };
