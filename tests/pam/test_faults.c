@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -281,6 +282,7 @@ static void test_session_log(void **state)
 {
         struct fake_host h = {
                 .user = "acme-deploy", .ruser = "alice", .service = "sudo", .reply = say_yes};
+        unsigned asked;
 
         (void)state;
         assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments), PAM_SUCCESS);
@@ -300,6 +302,15 @@ static void test_session_log(void **state)
         h.user = "acme\ndeploy";
         assert_int_equal(fake_host_enter(&h, FAKE_ACCT_MGMT, scenes[0].arguments), PAM_PERM_DENIED);
         assert_non_null(strstr(h.log, "PAM_USER is absent"));
+        /* A login that is no elevation is told about, but not one of such a name. */
+        h.env[FAKE_ENV - 1] = strdup("XDG_SESSION_ID=c1");
+        h.reply = say_nothing;
+        asked = h.requests;
+        assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments), PAM_IGNORE);
+        assert_int_equal(h.requests, asked);
+        h.user = "acme-deploy";
+        assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments), PAM_IGNORE);
+        assert_int_equal(h.requests, asked + (geteuid() == 0));
         fake_host_end(&h);
 }
 
