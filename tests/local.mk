@@ -267,6 +267,15 @@ check-system: all $(attack_programs)
 check-model: all tests/daemon/test_manage_model
 	ORGTOKEN_MODEL_STEPS=$${ORGTOKEN_MODEL_STEPS-1000000} ORGTOKEN_MODEL_SEED=$${ORGTOKEN_MODEL_SEED-$$(date +%s)} \
 	  tests/daemon/test_manage_model
+# Which branches the tests take; all changes that tests/mutation/run can make (an hour); every call of the daemon
+# that can fail (a quarter of an hour).
+check-coverage:
+	$(srcdir)/%D%/coverage/run --missing
+check-mutation:
+	$(srcdir)/%D%/mutation/run --all --jobs 2
+check-faults: all tests/daemon/test_faults tests/support/faulty_orgtokend
+	ORGTOKEN_FAULT_STEP=1 top_builddir=. tests/daemon/test_faults
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
-.PHONY: check-valgrind check-guest check-fuzz check-system check-model fuzz-targets
+.PHONY: check-valgrind check-guest check-fuzz check-system check-model check-coverage check-mutation \
+  check-faults fuzz-targets
