@@ -106,7 +106,7 @@ static int parse_org(struct line *l, struct view value, struct entry *e)
 static int set_source(struct line *l, struct entry *e, enum source_kind kind, struct view value)
 {
         if (e->kind)
-                return wrong(l, "one line has one of file=, credential= and command=");
+                return wrong(l, "one line has one of file=, credential=, keyring= and command=");
         if (value.len == 0)
                 return wrong(l, "there is nothing behind the '='");
         if (memchr(value.ptr, '\0', value.len))
@@ -137,13 +137,15 @@ static int parse_words(struct line *l, struct entry *e)
                         r = set_source(l, e, SOURCE_FILE, value);
                 } else if (has_prefix(word, VIEW("credential="), &value)) {
                         r = set_source(l, e, SOURCE_CREDENTIAL, value);
+                } else if (has_prefix(word, VIEW("keyring="), &value)) {
+                        r = set_source(l, e, SOURCE_KEYRING, value);
                 } else {
-                        r = wrong(l, "behind the host come org=, and file=, credential= or "
-                                     "command=");
+                        r = wrong(l, "behind the host come org=, and file=, credential=, keyring= "
+                                     "or command=");
                 }
         }
         if (r == 0 && !e->kind)
-                return wrong(l, "the line says of no file=, credential= or command=");
+                return wrong(l, "the line has no file=, credential=, keyring= or command=");
         return r;
 }
 

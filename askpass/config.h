@@ -1,7 +1,7 @@
 /*
  * The file that says where the token of a host is kept: one line a host,
  *
- *     HOST[:USER] [org=ORG] file=PATH | credential=NAME | command=COMMAND LINE
+ *     HOST[:USER] [org=ORG] file=PATH | credential=NAME | keyring=NAME | command=COMMAND LINE
  *
  * Holds no secret itself. Parsing is pure.
  */
@@ -14,6 +14,7 @@
 enum source_kind {
         SOURCE_FILE = 1,
         SOURCE_CREDENTIAL, /* of systemd, by name */
+        SOURCE_KEYRING,    /* of the kernel, a key of type "user", by name */
         SOURCE_COMMAND,    /* the rest of the line, for sh */
 };
 

@@ -5,6 +5,8 @@ noinst_LTLIBRARIES += %D%/libaskpass.la
   %D%/complaint.h \
   %D%/config.c \
   %D%/config.h \
+  %D%/keyring.c \
+  %D%/keyring.h \
   %D%/prompt.c \
   %D%/prompt.h \
   %D%/source.c \

@@ -18,7 +18,8 @@ static const char usage[] =
         "Answers the password prompts of ssh with the token that is kept for the host, as\n"
         "~/.config/orgtoken/askpass says (or the file in ORGTOKEN_ASKPASS_CONFIG), a line a host:\n"
         "\n"
-        "  HOST[:USER] [org=ORG] file=PATH | credential=NAME | command=COMMAND LINE\n"
+        "  HOST[:USER] [org=ORG] file=PATH | credential=NAME | keyring=NAME |\n"
+        "                        command=COMMAND LINE\n"
         "\n"
         "The manual is orgtoken-askpass(1).\n";
 

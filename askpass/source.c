@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "askpass/keyring.h"
 #include "common/token.h"
 
 extern char **environ;
@@ -118,15 +119,28 @@ static int spawn(char *command, int output, pid_t *ret)
         static char sh[] = "sh", dash_c[] = "-c";
         char *words[] = {sh, dash_c, command, NULL};
         posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t pipe_signal;
         int r = posix_spawn_file_actions_init(&actions);
 
         if (r != 0)
                 return -r;
+        r = posix_spawnattr_init(&attributes);
+        if (r != 0) {
+                (void)posix_spawn_file_actions_destroy(&actions);
+                return -r;
+        }
+        /* We ignore it, and what is ignored stays so across exec; programs count on it. */
+        (void)sigemptyset(&pipe_signal);
+        (void)sigaddset(&pipe_signal, SIGPIPE);
+        (void)posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
         r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (r == 0)
-                r = posix_spawn(ret, "/bin/sh", &actions, NULL, words, environ);
+                r = posix_spawn(ret, "/bin/sh", &actions, &attributes, words, environ);
+        (void)posix_spawnattr_destroy(&attributes);
         (void)posix_spawn_file_actions_destroy(&actions);
         return -r;
 }
@@ -176,6 +190,7 @@ static int read_from(const struct entry *e, const struct prompt *prompt, char *v
         switch (e->kind) {
         case SOURCE_FILE: return read_file(value, ret, why);
         case SOURCE_CREDENTIAL: return read_credential(value, ret, why);
+        case SOURCE_KEYRING: return keyring_read(value, TOKEN_FILE_MAX, ret, why);
         case SOURCE_COMMAND:
                 if (set_variable("ORGTOKEN_ASKPASS_HOST", prompt->host) < 0 ||
                     set_variable("ORGTOKEN_ASKPASS_USER", prompt->user) < 0)

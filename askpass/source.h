@@ -1,7 +1,7 @@
 /*
- * Where a token is kept: a file of one's own, a credential that systemd gave, or what a command
- * prints. Owns the judgement of who else could read it. The secret is in the caller's self-wiping
- * buffer and nowhere else.
+ * Where a token is kept: a file of one's own, a credential that systemd gave, a key of the
+ * kernel's, or what a command prints. Owns the judgement of who else could read it. The secret is
+ * in the caller's self-wiping buffer and nowhere else.
  */
 #pragma once
 

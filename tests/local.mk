@@ -10,6 +10,7 @@ EXTRA_DIST += %D%/coverage %D%/fuzz %D%/mutation %D%/system \
   %D%/support/elevation.sh \
   %D%/support/host.sh \
   %D%/support/on_units.sh \
+  %D%/support/mcp.py \
   %D%/support/pamask.py \
   %D%/support/ptydrive.py \
   %D%/support/recipe.py \

@@ -7,10 +7,13 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "askpass/config.h"
@@ -146,6 +149,7 @@ static void test_config_finds_by_host_and_user(void **state)
                                    "host org=acme file=/any\r\n"
                                    "host file=/never\n"
                                    "Other.Example\tcredential=ci\n"
+                                   "ring keyring=ci-token\n"
                                    "[fd00::1]:alice command=pass show  a=b file=/x # all of it \n"
                                    "[10.0.0.1] file=/v4";
         static const struct {
@@ -158,6 +162,7 @@ static void test_config_finds_by_host_and_user(void **state)
                 {"alice", "HOST", "acme", SOURCE_FILE, "/any"},
                 {"alice", "other.example", NULL, SOURCE_CREDENTIAL, "ci"},
                 {"alice", "fd00::1", NULL, SOURCE_COMMAND, "pass show  a=b file=/x # all of it"},
+                {"alice", "ring", NULL, SOURCE_KEYRING, "ci-token"},
                 {"x", "10.0.0.1", NULL, SOURCE_FILE, "/v4"},
         };
         struct complaint why;
@@ -189,6 +194,8 @@ static void test_config_refuses_mistakes(void **state)
                 "host file=~/token",
                 "host file=/a file=/b",
                 "host file=/a credential=b",
+                "host keyring=a credential=b",
+                "host keyring=",
                 "host credential=../x",
                 "host credential=.x",
                 "host command=",
@@ -338,6 +345,54 @@ static void test_credential(void **state)
         assert_refused(entry_of(SOURCE_CREDENTIAL, "absent", NULL), -ENOENT);
 }
 
+static long keyring_call(int operation, long a, unsigned long b)
+{
+        return syscall(SYS_keyctl, operation, a, b, 0, 0);
+}
+
+static long put_key(const char *text, size_t len)
+{
+        return syscall(SYS_add_key, "user", "orgtoken-askpass-test", text, len,
+                       KEY_SPEC_SESSION_KEYRING);
+}
+
+static void test_keyring(void **state)
+{
+        struct entry e = entry_of(SOURCE_KEYRING, "orgtoken-askpass-test", NULL);
+        char text[2000];
+        long key;
+
+        (void)state;
+        /* A session of our own, that ends with this program. Some containers have no keyrings. */
+        if (keyring_call(KEYCTL_JOIN_SESSION_KEYRING, 0, 0) < 0)
+                skip();
+        assert_refused(e, -ENOKEY);
+        key = put_key(token, strlen(token));
+        assert_true(key > 0);
+        assert_gives(e, token);
+        assert_refused(entry_of(SOURCE_KEYRING, "orgtoken-askpass-tes", NULL), -ENOKEY);
+        (void)snprintf(text, sizeof(text), "%s\n", token);
+        assert_true(put_key(text, strlen(text)) > 0);
+        assert_gives(e, token);
+        /* Each right of the group's and of the others' but that to see it. */
+        for (unsigned bit = 0x02; bit <= 0x20; bit <<= 1) {
+                assert_int_equal(keyring_call(KEYCTL_SETPERM, key, 0x3f010000 | bit), 0);
+                assert_refused(e, -EACCES);
+                assert_int_equal(keyring_call(KEYCTL_SETPERM, key, 0x3f010000 | (bit << 8)), 0);
+                assert_refused(e, -EACCES);
+        }
+        assert_int_equal(keyring_call(KEYCTL_SETPERM, key, 0x3f010101), 0);
+        assert_gives(e, token);
+        assert_true(put_key("correct horse", 13) > 0);
+        assert_refused(e, -EBADMSG);
+        (void)snprintf(text, sizeof(text), "%s%1500s", token, "");
+        assert_true(put_key(text, strlen(text)) > 0);
+        assert_refused(e, -EBADMSG);
+        assert_true(put_key(token, strlen(token)) > 0);
+        assert_int_equal(keyring_call(KEYCTL_REVOKE, key, 0), 0);
+        assert_refused(e, -EKEYREVOKED);
+}
+
 static void test_command(void **state)
 {
         char line[256];
@@ -355,6 +410,12 @@ static void test_command(void **state)
         (void)snprintf(line, sizeof(line), "echo %s; kill -9 $$", token);
         assert_refused(entry_of(SOURCE_COMMAND, line, NULL), -ECHILD);
         assert_refused(entry_of(SOURCE_COMMAND, "true", NULL), -EBADMSG);
+        /* The program itself ignores SIGPIPE, and what it runs must not. */
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)snprintf(line, sizeof(line),
+                       "grep -q '^SigIgn:.*[13579bdf]...$' /proc/self/status || echo %s", token);
+        assert_gives(entry_of(SOURCE_COMMAND, line, NULL), token);
+        (void)signal(SIGPIPE, SIG_DFL);
         (void)snprintf(line, sizeof(line), "trap '' PIPE; echo %s; yes 2>/dev/null; true", token);
         assert_refused(entry_of(SOURCE_COMMAND, line, NULL), -EBADMSG);
 }
@@ -394,6 +455,7 @@ int main(void)
                 cmocka_unit_test(test_file),
                 cmocka_unit_test(test_org_is_appended),
                 cmocka_unit_test(test_credential),
+                cmocka_unit_test(test_keyring),
                 cmocka_unit_test(test_command),
                 cmocka_unit_test(test_config_file_is_ones_own),
         };
