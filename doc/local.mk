@@ -7,12 +7,14 @@ recipesdir = $(docdir)/recipes
 dist_recipes_DATA = \
   %D%/recipes/README.md \
   %D%/recipes/apache.md \
+  %D%/recipes/ci-jobs.md \
   %D%/recipes/cockpit.md \
   %D%/recipes/cron-at.md \
   %D%/recipes/doas.md \
   %D%/recipes/dovecot.md \
   %D%/recipes/freeradius.md \
   %D%/recipes/login.md \
+  %D%/recipes/mcp.md \
   %D%/recipes/nginx.md \
   %D%/recipes/openssh.md \
   %D%/recipes/openvpn.md \

@@ -317,6 +317,7 @@ class Run:
         self.blocks = [block for block in self.blocks if block not in self.variants]
         self.typed = [Typed(block) for block in self.blocks if block.kind == "typed"]
         self.undisturbed = [block for block in self.blocks if block.kind == "undisturbed"]
+        self.has_askpass = any("orgtoken-askpass" in line for block in self.blocks for line in block.lines)
         self.seen = [line for block in self.blocks if block.kind == "seen" for line in block.lines]
         self.syslog, self.daemon, self.world = None, Daemon(), None
 
@@ -450,8 +451,9 @@ class Run:
                                  "org-mismatch|account-denied"))
                 refusals.append(("with another org behind it", good + "@initech", "org-mismatch"))
             for what, secret, verdict in refusals:
+                # orgtoken-askpass sends nobody what is no token.
                 self.attempt(self.typed[0], account, secret, False, "%s… %s is refused" % (kind, what),
-                             "(?:%s)" % verdict)
+                             None if self.has_askpass and verdict == "malformed" else "(?:%s)" % verdict)
 
     def run_without_daemon(self, how):
         """Tokens are refused, with a line that says why, and passwords are as before."""
