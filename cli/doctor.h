@@ -21,6 +21,8 @@ struct doctor {
    to see it, do passwords go on, does the session line hold. wanted: it was named, so that a
    service without our module is worth a word. doctor_service.c */
 void doctor_service(struct doctor *d, const struct pamstack *s, bool wanted);
+/* What sshd's own configuration makes of PAM. doctor_sshd.c */
+void doctor_sshd(struct doctor *d, const struct pamstack *s);
 /* Its account and session lines. doctor_phases.c */
 void doctor_account(struct doctor *d, const struct pamstack *s, bool takes_passwords);
 void doctor_session(struct doctor *d, const struct pamstack *s);
@@ -38,6 +40,7 @@ struct doctor_scenario {
         int password; /* what modules that ask answer in auth */
         int account;  /* what those that look at the account answer in account */
         int depends;  /* those that go by who calls */
+        const struct pamstack_line *refuses; /* answers perm_denied, whatever it is; NULL: none */
 };
 /* A pamwalk_answer; context is a scenario. doctor_service.c */
 int doctor_answer(void *context, const struct pamstack_line *l);

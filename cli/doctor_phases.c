@@ -21,7 +21,7 @@ bool doctor_is_elevation(const char *service)
 static int outcome(const struct pamstack *s, enum pamstack_phase phase, int ours, int account,
                    struct pamwalk *w)
 {
-        struct doctor_scenario scenario = {ours, PAMSTACK_SUCCESS, account, PAMSTACK_SUCCESS};
+        struct doctor_scenario scenario = {ours, PAMSTACK_SUCCESS, account, PAMSTACK_SUCCESS, NULL};
 
         pamwalk_run(s, phase, doctor_answer, &scenario, w);
         return w->status;
@@ -76,6 +76,39 @@ static void check_expiry(struct doctor *d, const struct pamstack *s,
                      "%.100s line %u: account required pam_orgtoken.so", ours->file, ours->number);
 }
 
+/* A line whose refusal is heard of who comes without a token, and not of who comes with one:
+   pam_nologin, pam_access, pam_time. */
+static void check_skipped(struct doctor *d, const struct pamstack *s,
+                          const struct pamstack_line *ours)
+{
+        for (size_t i = 0; i < s->count; i++) {
+                const struct pamstack_line *l = &s->lines[i];
+                struct doctor_scenario scenario = {PAMSTACK_IGNORE, PAMSTACK_SUCCESS,
+                                                   PAMSTACK_SUCCESS, PAMSTACK_SUCCESS, l};
+                struct pamwalk without, with;
+                char other[64];
+
+                if (l->phase != PAMSTACK_ACCOUNT || l->kind != PAMSTACK_MODULE ||
+                    doctor_is_ours(l) || pammodule_looks_at_account(l) ||
+                    pamstack_is_module(l, "pam_permit") || pamstack_is_module(l, "pam_deny"))
+                        continue;
+                pamwalk_run(s, PAMSTACK_ACCOUNT, doctor_answer, &scenario, &without);
+                scenario.ours = PAMSTACK_SUCCESS;
+                pamwalk_run(s, PAMSTACK_ACCOUNT, doctor_answer, &scenario, &with);
+                if (without.status == PAMSTACK_SUCCESS || with.status != PAMSTACK_SUCCESS)
+                        continue;
+                finding_mend(
+                        finding_at(findings_add(&d->found, FINDING_WRONG, "account-skips",
+                                                "with a token nobody hears %s: the answer of "
+                                                "pam_orgtoken ends the account phase before it",
+                                                pamstack_module_name(l, other, sizeof(other))),
+                                   ours),
+                        "%.100s line %u: account required pam_orgtoken.so", ours->file,
+                        ours->number);
+                return;
+        }
+}
+
 void doctor_account(struct doctor *d, const struct pamstack *s, bool takes_passwords)
 {
         const struct pamstack_line *ours = doctor_our_line(s, PAMSTACK_ACCOUNT);
@@ -106,6 +139,7 @@ void doctor_account(struct doctor *d, const struct pamstack *s, bool takes_passw
                                    ours),
                         "account required pam_orgtoken.so, before any line that ends the phase");
         check_expiry(d, s, ours);
+        check_skipped(d, s, ours);
         if (takes_passwords &&
             outcome(s, PAMSTACK_ACCOUNT, PAMSTACK_IGNORE, PAMSTACK_SUCCESS, &w) != PAMSTACK_SUCCESS)
                 finding_mend(finding_at(findings_add(f, FINDING_BEWARE, "account-refuses-others",

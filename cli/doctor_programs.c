@@ -137,6 +137,40 @@ static bool configuration_names(const char *root, const struct program *p, const
         return found;
 }
 
+/* Programs that write the passwords that they are given into their log, where they are told to. */
+static const struct logger {
+        const char *program, *files, *word, *value;
+} loggers[] = {
+        {"dovecot", "/etc/dovecot/conf.d/10-logging.conf /etc/dovecot/local.conf",
+         "auth_debug_passwords", "yes"},
+        {"dovecot", "/etc/dovecot/conf.d/10-logging.conf /etc/dovecot/local.conf",
+         "auth_verbose_passwords", "plain"},
+        {"FreeRADIUS", "/etc/freeradius/*/radiusd.conf", "auth_badpass", "yes"},
+        {"FreeRADIUS", "/etc/freeradius/*/radiusd.conf", "auth_goodpass", "yes"},
+};
+
+static void check_logging(struct doctor *d, const struct program *p)
+{
+        char file[PATH_MAX];
+
+        for (size_t i = 0; i < sizeof(loggers) / sizeof(loggers[0]); i++) {
+                const struct logger *l = &loggers[i];
+                const struct program as = {.files = l->files, .word = l->word};
+
+                if (strcmp(l->program, p->name) == 0 &&
+                    configuration_names(d->root, &as, l->value, file))
+                        finding_mend(
+                                finding_in(findings_add(&d->found, FINDING_WRONG, "token-logged",
+                                                        "%s writes every token that it is "
+                                                        "given into its log (%s)",
+                                                        p->name, l->word),
+                                           file),
+                                "set %s = no, and revoke what is in the log: orgtoken scan "
+                                "--revoke FILE",
+                                l->word);
+        }
+}
+
 static bool is_known_by_name(const struct program *p, const char *service)
 {
         for (size_t i = 0; i < sizeof(p->services) / sizeof(p->services[0]) && p->services[i]; i++)
@@ -208,6 +242,7 @@ void doctor_programs(struct doctor *d, const struct pamstack *s)
                 if (!named && !is_known_by_name(p, s->service))
                         continue;
                 check_prompt(d, s, p);
+                check_logging(d, p);
                 if (doctor_our_line(s, PAMSTACK_AUTH))
                         check_member(d, s, p, named ? file : NULL);
         }

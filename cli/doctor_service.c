@@ -36,6 +36,8 @@ int doctor_answer(void *context, const struct pamstack_line *l)
 {
         const struct doctor_scenario *a = context;
 
+        if (l == a->refuses)
+                return PAMSTACK_PERM_DENIED;
         if (doctor_is_ours(l)) {
                 if (l->phase == PAMSTACK_AUTH && a->ours == PAMSTACK_USER_UNKNOWN &&
                     doctor_has_option(l, "token_only"))
@@ -64,7 +66,7 @@ struct auth {
 
 static void run(const struct auth *a, int ours, int password, int depends, struct pamwalk *ret)
 {
-        struct doctor_scenario scenario = {ours, password, PAMSTACK_SUCCESS, depends};
+        struct doctor_scenario scenario = {ours, password, PAMSTACK_SUCCESS, depends, NULL};
 
         pamwalk_run(a->s, PAMSTACK_AUTH, doctor_answer, &scenario, ret);
 }
@@ -424,4 +426,6 @@ void doctor_service(struct doctor *d, const struct pamstack *s, bool wanted)
         doctor_account(d, s, passwords);
         doctor_session(d, s);
         doctor_programs(d, s);
+        if (strcmp(s->service, "sshd") == 0)
+                doctor_sshd(d, s);
 }

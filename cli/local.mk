@@ -35,6 +35,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
   %D%/doctor_phases.c \
   %D%/doctor_programs.c \
   %D%/doctor_service.c \
+  %D%/doctor_sshd.c \
   %D%/findings.c \
   %D%/findings.h \
   %D%/help.c \

@@ -309,6 +309,71 @@ static void test_account_lines(void **state)
               "account-refuses-others");
 }
 
+/* What else has a say in the account phase, and is not heard where the token ends it. */
+static void test_account_line_that_skips(void **state)
+{
+        (void)state;
+        finds("sshd",
+              AUTH "\n@include common-auth\n@include common-account\n"
+                   "account [success=done ignore=ignore default=die] pam_orgtoken.so\n"
+                   "account required pam_access.so\n",
+              "account-skips");
+        finds("sshd",
+              AUTH "\n@include common-auth\n@include common-account\n"
+                   "account required pam_access.so\n"
+                   "account [success=done ignore=ignore default=die] pam_orgtoken.so\n",
+              "");
+}
+
+static void test_sshd_config(void **state)
+{
+        (void)state;
+        write_file("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"
+                                           "KbdInteractiveAuthentication no\n");
+        finds("sshd", GOOD, "");
+        write_file("/etc/ssh/sshd_config.d/50-x.conf", "PasswordAuthentication no\n");
+        finds("sshd", GOOD, "sshd-without-passwords");
+        /* The first that is read counts. */
+        write_file("/etc/ssh/sshd_config.d/10-x.conf", "passwordauthentication yes\n");
+        finds("sshd", GOOD, "");
+        finds("sshd", AUTH " prompt_org\n" ACCOUNT COMMON, "prompt-org");
+        write_file("/etc/ssh/sshd_config.d/10-x.conf", "KbdInteractiveAuthentication yes\n");
+        finds("sshd", AUTH " prompt_org\n" ACCOUNT COMMON, "");
+        write_file("/etc/ssh/sshd_config.d/10-x.conf",
+                   "# UsePAM yes\nMatch User bob\nUsePAM yes\n");
+        write_file("/etc/ssh/sshd_config.d/50-x.conf", "UsePAM=no\n");
+        finds("sshd", GOOD, "sshd-without-pam");
+        remove_file("/etc/ssh/sshd_config.d/10-x.conf");
+        remove_file("/etc/ssh/sshd_config.d/50-x.conf");
+        remove_file("/etc/ssh/sshd_config");
+}
+
+/* Programs that are told to write passwords into their log. */
+static void test_logged_tokens(void **state)
+{
+        struct doctor d;
+
+        (void)state;
+        write_file("/etc/dovecot/conf.d/10-logging.conf",
+                   "#auth_debug_passwords = yes\nauth_verbose_passwords = no\n");
+        examine(&d, "dovecot", AUTH "\n" ACCOUNT COMMON);
+        assert_false(findings_has(&d.found, NULL, "token-logged"));
+        forget(&d);
+        write_file("/etc/dovecot/conf.d/10-logging.conf", "auth_debug_passwords = yes\n");
+        examine(&d, "dovecot", AUTH "\n" ACCOUNT COMMON);
+        assert_true(findings_has(&d.found, "dovecot", "token-logged"));
+        forget(&d);
+        examine(&d, "login", AUTH "\n" ACCOUNT COMMON);
+        assert_false(findings_has(&d.found, NULL, "token-logged"));
+        forget(&d);
+        write_file("/etc/freeradius/3.0/radiusd.conf", "log {\n\tauth_badpass = yes\n}\n");
+        examine(&d, "radiusd", AUTH "\n" ACCOUNT COMMON);
+        assert_true(findings_has(&d.found, "radiusd", "token-logged"));
+        forget(&d);
+        remove_file("/etc/freeradius/3.0/radiusd.conf");
+        remove_file("/etc/dovecot/conf.d/10-logging.conf");
+}
+
 static void test_session_lines(void **state)
 {
         static const char *const services[] = {"su", "su-l", "sudo", "sudo-i", "doas"};
@@ -434,6 +499,9 @@ int main(void)
                 cmocka_unit_test(test_jumps),
                 cmocka_unit_test(test_account_lines),
                 cmocka_unit_test(test_session_lines),
+                cmocka_unit_test(test_account_line_that_skips),
+                cmocka_unit_test(test_sshd_config),
+                cmocka_unit_test(test_logged_tokens),
                 cmocka_unit_test(test_options),
                 cmocka_unit_test(test_passwords),
                 cmocka_unit_test(test_includes_missing),
