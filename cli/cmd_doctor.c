@@ -74,7 +74,7 @@ static size_t list_services(const char *root, char (*names)[NAME_SERVICE_MAX + 1
         dir = opendir(path);
         while (dir && count < SERVICES_MAX && (e = readdir(dir)))
                 if (is_service_file(e->d_name))
-                        (void)snprintf(names[count++], sizeof(names[0]), "%s", e->d_name);
+                        (void)view_copy(view_of(e->d_name), names[count++], sizeof(names[0]));
         if (dir)
                 (void)closedir(dir);
         qsort(names, count, sizeof(names[0]), by_name);

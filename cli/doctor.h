@@ -40,6 +40,7 @@ struct doctor_scenario {
         int password; /* what modules that ask answer in auth */
         int account;  /* what those that look at the account answer in account */
         int depends;  /* those that go by who calls */
+        int unknown;  /* those that this command does not know, in auth */
         const struct pamstack_line *refuses; /* answers perm_denied, whatever it is; NULL: none */
 };
 /* A pamwalk_answer; context is a scenario. doctor_service.c */

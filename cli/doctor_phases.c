@@ -21,7 +21,7 @@ bool doctor_is_elevation(const char *service)
 static int outcome(const struct pamstack *s, enum pamstack_phase phase, int ours, int account,
                    struct pamwalk *w)
 {
-        struct doctor_scenario scenario = {ours, PAMSTACK_SUCCESS, account, PAMSTACK_SUCCESS, NULL};
+        struct doctor_scenario scenario = {.ours = ours, .account = account};
 
         pamwalk_run(s, phase, doctor_answer, &scenario, w);
         return w->status;
@@ -83,8 +83,7 @@ static void check_skipped(struct doctor *d, const struct pamstack *s,
 {
         for (size_t i = 0; i < s->count; i++) {
                 const struct pamstack_line *l = &s->lines[i];
-                struct doctor_scenario scenario = {PAMSTACK_IGNORE, PAMSTACK_SUCCESS,
-                                                   PAMSTACK_SUCCESS, PAMSTACK_SUCCESS, l};
+                struct doctor_scenario scenario = {.ours = PAMSTACK_IGNORE, .refuses = l};
                 struct pamwalk without, with;
                 char other[64];
 

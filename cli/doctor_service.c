@@ -49,6 +49,8 @@ int doctor_answer(void *context, const struct pamstack_line *l)
         }
         if (l->phase == PAMSTACK_AUTH && pammodule_asks(l))
                 return a->password;
+        if (l->phase == PAMSTACK_AUTH && !pammodule_is_known(l))
+                return a->unknown;
         if (pammodule_looks_at_account(l))
                 return a->account;
         return pammodule_answer(l, a->depends);
@@ -66,7 +68,15 @@ struct auth {
 
 static void run(const struct auth *a, int ours, int password, int depends, struct pamwalk *ret)
 {
-        struct doctor_scenario scenario = {ours, password, PAMSTACK_SUCCESS, depends, NULL};
+        /* One that is not known must not be what refuses a good token, nor what lets a bad one in.
+         */
+        struct doctor_scenario scenario = {
+                .ours = ours,
+                .password = password,
+                .account = PAMSTACK_SUCCESS,
+                .depends = depends,
+                .unknown = ours == PAMSTACK_SUCCESS ? PAMSTACK_SUCCESS : password,
+        };
 
         pamwalk_run(a->s, PAMSTACK_AUTH, doctor_answer, &scenario, ret);
 }
@@ -291,6 +301,28 @@ static void check_fails_open(struct auth *a)
         }
 }
 
+/* Modules that ran beside ours and that nobody here knows. */
+static void check_unknown(struct auth *a)
+{
+        struct pamwalk good, bad;
+        char other[64];
+
+        run(a, PAMSTACK_SUCCESS, PAMSTACK_AUTH_ERR, PAMSTACK_SUCCESS, &good);
+        run(a, PAMSTACK_AUTH_ERR, PAMSTACK_AUTH_ERR, PAMSTACK_SUCCESS, &bad);
+        for (size_t i = 0; i < a->s->count; i++) {
+                const struct pamstack_line *l = &a->s->lines[i];
+
+                if (l->phase == PAMSTACK_AUTH && (good.ran[i] || bad.ran[i]) &&
+                    l->kind == PAMSTACK_MODULE && !doctor_is_ours(l) && !pammodule_is_known(l))
+                        (void)finding_at(
+                                findings_add(&a->d->found, FINDING_BEWARE, "module-unknown",
+                                             "this command does not know %s: if it asks for "
+                                             "a password, it is given tokens",
+                                             name_of(l, other)),
+                                l);
+        }
+}
+
 /* Returns whether a password gets in. */
 static bool check_passwords(struct auth *a)
 {
@@ -328,7 +360,7 @@ static bool has_asker(const struct pamstack *s)
 {
         for (size_t i = 0; i < s->count; i++)
                 if (s->lines[i].phase == PAMSTACK_AUTH && !doctor_is_ours(&s->lines[i]) &&
-                    pammodule_asks(&s->lines[i]))
+                    (pammodule_asks(&s->lines[i]) || !pammodule_is_known(&s->lines[i])))
                         return true;
         return false;
 }
@@ -351,6 +383,7 @@ static bool check_auth(struct doctor *d, const struct pamstack *s, bool wanted)
         check_good_token(&a);
         check_leak_behind(&a);
         check_fails_open(&a);
+        check_unknown(&a);
         passwords = check_passwords(&a);
         if (!a.wrong)
                 (void)findings_add(

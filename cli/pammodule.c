@@ -10,7 +10,8 @@ enum sort {
         SILENT,  /* answers ignore in auth, success elsewhere */
         REFUSES, /* answers a failure */
         DEPENDS, /* on who calls */
-        ROOT,    /* success for root alone, and no ordinary caller is */
+        UNKNOWN,
+        ROOT, /* success for root alone, and no ordinary caller is */
 };
 
 static const struct module {
@@ -28,9 +29,9 @@ static const struct module {
         {"pam_pgsql", AWAY, false},         {"pam_yubico", AWAY, false},
         {"pam_kanidm", AWAY, true},         {"pam_himmelblau", AWAY, true},
         {"pam_authd", AWAY, true},          {"pam_authd_exec", AWAY, true},
-        {"pam_ccreds", HERE, false},        {"pam_gnome_keyring", HERE, false},
-        {"pam_kwallet5", HERE, false},      {"pam_mount", HERE, false},
-        {"pam_ecryptfs", HERE, false},      {"pam_fscrypt", HERE, false},
+        {"pam_ccreds", HERE, false},        {"pam_gnome_keyring", PASSES, false},
+        {"pam_kwallet5", PASSES, false},    {"pam_mount", HERE, false},
+        {"pam_ecryptfs", PASSES, false},    {"pam_fscrypt", HERE, false},
         {"pam_permit", PASSES, false},      {"pam_deny", REFUSES, false},
         {"pam_warn", SILENT, false},        {"pam_debug", PASSES, false},
         {"pam_env", SILENT, false},         {"pam_nologin", SILENT, false},
@@ -45,13 +46,13 @@ static const struct module {
         {"pam_mkhomedir", PASSES, false},   {"pam_namespace", PASSES, false},
         {"pam_tty_audit", PASSES, false},   {"pam_ck_connector", PASSES, false},
         {"pam_setquota", PASSES, false},    {"pam_rootok", ROOT, false},
-        {"pam_succeed_if", DEPENDS, false}, {"pam_u2f", DEPENDS, false},
-        {"pam_wheel", DEPENDS, false},      {"pam_listfile", DEPENDS, false},
-        {"pam_access", DEPENDS, false},     {"pam_time", DEPENDS, false},
-        {"pam_localuser", DEPENDS, false},  {"pam_usertype", DEPENDS, false},
-        {"pam_faillock", DEPENDS, false},   {"pam_tally2", DEPENDS, false},
-        {"pam_abl", DEPENDS, false},        {"pam_exec", DEPENDS, false},
-        {"pam_script", DEPENDS, false},
+        {"pam_succeed_if", DEPENDS, false}, {"pam_sepermit", DEPENDS, false},
+        {"pam_u2f", DEPENDS, false},        {"pam_wheel", DEPENDS, false},
+        {"pam_listfile", DEPENDS, false},   {"pam_access", DEPENDS, false},
+        {"pam_time", DEPENDS, false},       {"pam_localuser", DEPENDS, false},
+        {"pam_usertype", DEPENDS, false},   {"pam_faillock", DEPENDS, false},
+        {"pam_tally2", DEPENDS, false},     {"pam_abl", DEPENDS, false},
+        {"pam_exec", DEPENDS, false},       {"pam_script", DEPENDS, false},
 };
 
 static bool has_argument(const struct pamstack_line *l, const char *argument)
@@ -62,10 +63,9 @@ static bool has_argument(const struct pamstack_line *l, const char *argument)
         return false;
 }
 
-/* One that is not listed: nobody knows what it does with a password. */
 static struct module module_of(const struct pamstack_line *l)
 {
-        struct module unknown = {"", AWAY, false};
+        struct module unknown = {"", UNKNOWN, false};
 
         if (l->kind != PAMSTACK_MODULE)
                 return (struct module){"", REFUSES, false};
@@ -86,6 +86,11 @@ bool pammodule_asks(const struct pamstack_line *l)
         return sort == HERE || sort == AWAY;
 }
 
+bool pammodule_is_known(const struct pamstack_line *l)
+{
+        return module_of(l).sort != UNKNOWN;
+}
+
 bool pammodule_asks_elsewhere(const struct pamstack_line *l)
 {
         return module_of(l).sort == AWAY;
@@ -104,6 +109,7 @@ int pammodule_answer(const struct pamstack_line *l, int depends)
         switch (module_of(l).sort) {
         case HERE:
         case AWAY:
+        case UNKNOWN:
         case PASSES: return PAMSTACK_SUCCESS;
         case SILENT: return l->phase == PAMSTACK_AUTH ? PAMSTACK_IGNORE : PAMSTACK_SUCCESS;
         case REFUSES: return PAMSTACK_AUTH_ERR;

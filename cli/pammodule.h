@@ -9,10 +9,12 @@
 
 #include "cli/pamstack.h"
 
-/* Asks for the password, or reads what was typed. A module that is not known may do so too. */
+/* Asks for the password. One that only takes what another has asked for gets no token. */
 bool pammodule_asks(const struct pamstack_line *l);
 /* The same, and hands it to another host or to a program. */
 bool pammodule_asks_elsewhere(const struct pamstack_line *l);
+/* False: nobody knows whether it asks. */
+bool pammodule_is_known(const struct pamstack_line *l);
 /* Says in the account phase whether the account is there and has not expired. */
 bool pammodule_looks_at_account(const struct pamstack_line *l);
 

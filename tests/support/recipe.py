@@ -35,6 +35,7 @@ alice, ak_… a key of acme; "its password" is the account's, "her own password"
 token is, and "its password, after a token" after them. Behind what is typed may stand ", its account expired",
 ", its account gone" or ", its password locked": then the account is made so for that row.
 """
+import json
 import os
 import pwd
 import re
@@ -403,12 +404,28 @@ class Run:
         if not lines:
             raise Bad("it has 'sh group', but not the log of who forgot it")
         account, words = self.first_in("pat_") or self.first_in("ak_")
+        self.check_doctor(True)
         start = self.attempt(self.typed[0], account, self.world.secret(words, account), False,
                              "without the group a good token is refused")
         for line in lines:
             self.ok(bool(self.syslog.waits_for("(?m)^%s$" % wild(line), start)), "and syslog says so",
                     self.syslog.text[start:])
         self.group_and_start()
+
+    def check_doctor(self, forgotten):
+        """What the page set up is right in the eyes of orgtoken doctor, which is thereby right about it."""
+        services = sorted({os.path.basename(block.rest.split()[0]) for block in self.blocks
+                           if block.kind in ("file", "lines") and block.rest.startswith("/etc/pam.d/")})
+        if not services:
+            return
+        done = subprocess.run(["orgtoken", "--json", "doctor", *services], capture_output=True, text=True, check=False)
+        found = [(one["subject"], one["code"], one["message"]) for one in json.loads(done.stdout)["findings"]
+                 if one["level"] == "wrong"]
+        if forgotten:
+            self.ok("user-not-in-group" in [code for _, code, _ in found], "orgtoken doctor sees that the group was forgotten",
+                    "\n".join(map(str, found)))
+        else:
+            self.ok(not found, "orgtoken doctor finds nothing wrong with it", "\n".join(map(str, found)))
 
     def run_table(self):
         # Whoever has just typed a token has a grant, and what a password then opens is another question.
@@ -544,6 +561,7 @@ class Run:
         self.apply(not has_group)
         if has_group:
             self.forgot()
+        self.check_doctor(False)
         if self.undisturbed:
             self.run_undisturbed("")
             self.daemon.stop()

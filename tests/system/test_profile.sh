@@ -92,6 +92,8 @@ refused "NOPASSWD does not open a bound account" piped bob '' sudo -n -u acme-de
 opened "in as alice for  by  of " "NOPASSWD opens others as before" piped bob '' sudo -n -u alice "$who"
 opened "in as alice for  by  of " "runuser" runuser -u alice -- "$who"
 
+exits 0 "orgtoken doctor finds nothing wrong" orgtoken doctor
+
 # What looks at accounts goes on to look.
 chage -E 1 alice
 fails "an expired account: a token does not open it" ssh_login "$pat@acme" password alice true
@@ -130,6 +132,7 @@ spy_profile 704
 contains "$(stacks)" "success=3 user_unknown" "another profile, before pam_unix, is jumped over as well"
 : >"$spied"
 over_ssh "beside another" password
+exits 0 "orgtoken doctor finds nothing wrong beside another" orgtoken doctor
 lacks "$(cat "$spied")" "${pat:15:30}" "the other module was given no personal token"
 lacks "$(cat "$spied")" "${key:14:30}" "nor a key"
 lacks "$(cat "$spied")" "${gone:14:30}" "nor a refused one"

@@ -47,6 +47,12 @@ become() {
 }
 is "$(become)" acme-deploy "a token opens an account, through the sandbox"
 
+# The sockets were started and not enabled: the doctor sees that, and that nothing else is wrong.
+is "$(orgtoken doctor --json | grep -o '"level": "wrong".*"code": "[a-z-]*"' | sed 's/.*"code": //' | sort | uniq -c |
+        sed 's/^ *//')" '2 "unit-disabled"' "orgtoken doctor: the sockets are not enabled, and nothing else is wrong"
+systemctl enable orgtokend-verify.socket orgtokend-manage.socket >/dev/null 2>&1
+exits 0 "orgtoken doctor: enabled, nothing is wrong" orgtoken doctor
+
 journal() { journalctl --sync >/dev/null 2>&1; journalctl -o json --no-pager "$@"; }
 contains "$(journal ORGTOKEN_ORG=acme ORGTOKEN_VERDICT=allow)" '"ORGTOKEN_KEY_ID":"'"${pat:0:10}"'"' \
         "the journal finds the decision by its fields"

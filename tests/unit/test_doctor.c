@@ -230,7 +230,19 @@ static void test_tokens_that_leak(void **state)
         finds("sshd", "auth required pam_exec.so expose_authtok /x\n" GOOD,
               "token-leak token-refused");
         /* A module that nobody knows. */
-        finds("sshd", "auth required pam_of_theirs.so\n" GOOD, "token-leak token-refused");
+        finds("sshd", "auth required pam_of_theirs.so\n" GOOD, "module-unknown");
+        finds("sshd",
+              "auth [success=3 user_unknown=ignore default=die] pam_orgtoken.so\n"
+              "auth [success=2 default=ignore] pam_unix.so\n"
+              "auth [success=1 default=ignore] pam_of_theirs.so\nauth requisite pam_deny.so\n"
+              "auth required pam_permit.so\n" ACCOUNT "@include common-account\n",
+              "");
+        finds("sshd",
+              "auth [success=1 user_unknown=ignore default=die] pam_orgtoken.so\n"
+              "auth [success=2 default=ignore] pam_unix.so\n"
+              "auth [success=1 default=ignore] pam_of_theirs.so\nauth requisite pam_deny.so\n"
+              "auth required pam_permit.so\n" ACCOUNT "@include common-account\n",
+              "module-unknown");
         /* Required, so that pam_unix has to agree. */
         finds("sshd",
               "auth required pam_orgtoken.so\nauth required pam_unix.so\n" ACCOUNT
