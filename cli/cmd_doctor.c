@@ -283,7 +283,7 @@ const struct command cmd_doctor[] = {
                            "works, what would let people in, what would give a token away, and "
                            "what to type to mend it; changes nothing. Works without a daemon, and "
                            "sees most as root. Exit status 0: nothing is wrong; 1: something is.",
-                .args = {{"SERVICE", NULL, ARG_NAME, ARG_OPTIONAL | ARG_REPEATS, 0,
+                .args = {{"SERVICE", NULL, ARG_NAME, ARG_OPTIONAL | ARG_REPEATS, WIRE_F_SERVICE,
                           "a PAM service: sshd"},
                          {"--root", "DIR", ARG_FILE, 0, 0,
                           "look at the files of another host or image below DIR"}},

@@ -10,6 +10,7 @@ none "common/ includes common/ only" "$(grep -nE '#include "(pam|daemon|cli|sudo
 none "pam/ includes pam/ and common/ only" "$(grep -nE '#include "(daemon|cli|sudo|tests)/' pam/*.[ch])"
 none "daemon/ includes daemon/ and common/ only" "$(grep -nE '#include "(pam|cli|sudo|tests)/' daemon/*.[ch])"
 none "cli/ includes cli/ and common/ only" "$(grep -nE '#include "(pam|daemon|sudo|tests)/' cli/*.[ch])"
+none "askpass/ includes askpass/ and common/ only" "$(grep -nE '#include "(pam|daemon|cli|sudo|tests)/' askpass/*.[ch])"
 none "sudo/ includes common/ only" "$(grep -nE '#include "(pam|daemon|cli|tests)/' sudo/*.c)"
 none "sessiond/ includes sessiond/ and common/ only" "$(grep -nE '#include "(pam|daemon|cli|sudo|tests)/' sessiond/*.[ch])"
 
@@ -22,7 +23,7 @@ code() {
         done
 }
 
-rooms='common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] sudo/*.c sessiond/*.[ch]'
+rooms='common/*.[ch] pam/*.[ch] daemon/*.[ch] cli/*.[ch] askpass/*.[ch] sudo/*.c sessiond/*.[ch]'
 # shellcheck disable=SC2086 # a list of patterns, here and below
 {
         none "sqlite3.h only in the SQLite store" \
@@ -48,7 +49,7 @@ none "PAM_IGNORE is given in one place" \
                 grep -v 'code == PAM_IGNORE ? PAM_CONV_ERR')"
 
 bad=
-for h in common/*.h daemon/*.h pam/*.h cli/*.h sessiond/*.h; do
+for h in common/*.h daemon/*.h pam/*.h cli/*.h askpass/*.h sessiond/*.h; do
         echo "#include \"$h\"" | $CC -std=gnu17 -D_GNU_SOURCE -include "$top_builddir/config.h" -I. \
                 -I"$top_builddir" -Wall -Wextra -Werror -fsyntax-only -x c - 2>/dev/null || bad="$bad $h"
 done

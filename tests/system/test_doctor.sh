@@ -60,6 +60,7 @@ exits 0 "one service" orgtoken doctor sshd
 exits 1 "a service that is not there" orgtoken doctor shd
 exits 2 "an option that is not there" orgtoken doctor --rot /
 exits 2 "a root that is not there" orgtoken doctor --root /nowhere
+contains "$(orgtoken __complete -- doctor s)" sshd "a shell completes the services"
 orgtoken doctor --json | python3 -c 'import json, sys; json.load(sys.stdin)'
 ok $? "the JSON is a document"
 succeeds "(and tokens get in)" tokens_get_in
