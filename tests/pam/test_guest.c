@@ -148,13 +148,6 @@ static void assert_same(void)
         assert_int_equal(before.threads, after.threads);
 }
 
-static long transactions(void)
-{
-        const char *given = getenv("ORGTOKEN_TRANSACTIONS");
-
-        return given ? strtol(given, NULL, 10) : TRANSACTIONS;
-}
-
 /* valgrind and the sanitizers keep memory and files of their own. */
 static bool is_watched(void)
 {
@@ -164,6 +157,21 @@ static bool is_watched(void)
         return true;
 #endif
         return preloaded && strstr(preloaded, "vgpreload");
+}
+
+/* How often: under valgrind a thirtieth, where each time takes as much longer. */
+static long times(long often)
+{
+        const char *preloaded = getenv("LD_PRELOAD");
+
+        return preloaded && strstr(preloaded, "vgpreload") ? often / 30 : often;
+}
+
+static long transactions(void)
+{
+        const char *given = getenv("ORGTOKEN_TRANSACTIONS");
+
+        return given ? strtol(given, NULL, 10) : TRANSACTIONS;
 }
 
 /* One login from its start to its end, and what must come of it. */
@@ -220,12 +228,12 @@ static void log_in_often(const char *token, long count)
 static void test_many_logins(void **state)
 {
         const char *token = harness_token(TOKEN_PAT, "acme");
-        long count = is_watched() ? WARM_UP : transactions();
+        long count = is_watched() ? times(WARM_UP) : transactions();
         long grown;
         time_t started;
 
         (void)state;
-        log_in_often(token, WARM_UP);
+        log_in_often(token, times(WARM_UP));
         take_snapshot(&after);
         take_snapshot(&before);
         started = time(NULL);
@@ -247,7 +255,7 @@ static void test_loading(void **state)
         assert_non_null(module);
         assert_int_equal(dlclose(module), 0);
         take_snapshot(&before);
-        for (int i = 0; i < LOADS; i++) {
+        for (long i = times(LOADS); i > 0; i--) {
                 module = dlopen(harness_module(), RTLD_NOW | RTLD_LOCAL);
                 assert_non_null(module);
                 assert_non_null(dlsym(module, "pam_sm_authenticate"));
@@ -276,7 +284,7 @@ static int log_in_under_signals(struct harness *h, int flags)
         (void)signal(SIGCHLD, SIG_IGN);
         (void)sigaction(SIGALRM, &action, NULL);
         (void)setitimer(ITIMER_REAL, &every_ms, NULL);
-        for (int i = 0; i < SIGNALLED; i++) {
+        for (long i = times(SIGNALLED); i > 0; i--) {
                 int code;
 
                 harness_start(h, "alice");
