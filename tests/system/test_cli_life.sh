@@ -176,6 +176,26 @@ exits 2 "a file that is not there is not clean" orgtoken scan "$work/clean" "$wo
 head -c 3000000 /dev/urandom >"$work/big"
 printf '\0%s\0' "$key" >>"$work/big"
 is "$(orgtoken --json scan "$work/big" | json tokens.0.key_id)" "${key:0:9}" "one at the end of 3 MB of noise"
+# The rule that other scanners take: it finds what scan finds, whatever stands around it, and no half of one.
+cat >"$work/rule.py" <<'PYTHON'
+import re, sys, tomllib
+
+with open("/usr/share/orgtoken/gitleaks.toml", "rb") as f:
+    rule, = tomllib.load(f)["rules"]
+if len(sys.argv) > 1:
+    with open(sys.argv[1]) as page:
+        sys.exit(rule["regex"] not in page.read().replace("\\e", "\\"))
+for line in sys.stdin:
+    for whole, _ in re.findall("(" + rule["regex"] + ")", line):
+        assert any(k in whole for k in rule["keywords"])
+        print(whole)
+PYTHON
+is "$(python3 "$work/rule.py" <"$work/leak.log")" "$key
+$pat2" "the rule for gitleaks finds the same"
+is "$(printf '"%s",\nBearer %s\nx%s\nak_%s hunter2 ak_short.x\n' "$key" "$pat2" "$key" "${key:3:40}" | python3 "$work/rule.py")" "$key
+$pat2" "in quotes and behind Bearer, and nothing that is half of one"
+succeeds "and the manual has the same expression" python3 "$work/rule.py" "$top_srcdir/man/orgtoken.1"
+succeeds "and the README" python3 "$work/rule.py" "$top_srcdir/README.md"
 exits 1 "scan --revoke" orgtoken scan --revoke "$work/leak.log"
 is "$(verdict "$key") $(verdict "$pat2@acme")" "revoked revoked" "ends what it found"
 
