@@ -56,6 +56,7 @@ test_programs = \
   %D%/pam/test_outcome \
   %D%/pam/test_process \
   %D%/pam/test_request \
+  %D%/pam/test_resources \
   %D%/pam/test_session \
   %D%/pam/test_stack \
   %D%/daemon/test_access \
@@ -88,6 +89,7 @@ test_programs = \
   %D%/daemon/test_store_open \
   %D%/daemon/test_store_rules \
   %D%/daemon/test_ticket \
+  %D%/daemon/test_timing \
   %D%/daemon/test_usage \
   %D%/daemon/test_verifier \
   %D%/daemon/test_verifier_session \
@@ -117,6 +119,7 @@ cli_ldadd = %D%/support/libsupport.la cli/libcli.la common/libcommon.la $(CMOCKA
 %C%_pam_test_outcome_LDADD = $(pam_ldadd)
 %C%_pam_test_process_LDADD = $(pam_ldadd)
 %C%_pam_test_request_LDADD = $(pam_ldadd)
+%C%_pam_test_resources_LDADD = $(pam_ldadd)
 %C%_pam_test_session_LDADD = $(pam_ldadd)
 %C%_pam_test_stack_LDADD = $(pam_ldadd)
 %C%_unit_test_cli_args_LDADD = $(cli_ldadd)
@@ -164,6 +167,7 @@ check_LTLIBRARIES += %D%/support/libmemory.la
 %C%_support_libmemory_la_SOURCES = %D%/support/memory_store.c %D%/support/world.c 
 tests_unit_test_confirm_LDADD = sessiond/libsessiond.la $(LDADD)
 memory_ldadd = %D%/support/libmemory.la $(LDADD)
+tests_daemon_test_timing_LDADD = $(memory_ldadd)
 tests_daemon_test_verifier_LDADD = $(memory_ldadd)
 tests_daemon_test_verifier_session_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_LDADD = $(memory_ldadd)

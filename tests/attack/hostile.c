@@ -11,6 +11,7 @@
  * header    sends half a header                                        connections
  * half      shuts its sending side down                                connections
  * deaf      asks for what has a long answer and never reads            connections
+ * ask       asks for the status, again as soon as it is answered        ignored
  * flood     connects, sends rubbish or a request or nothing, leaves    connections a second
  * forks     floods from as many processes                              processes
  */
@@ -31,8 +32,9 @@
 #include "common/client.h"
 #include "tests/bench/bench.h"
 
-#define HELD_MAX 2048
-#define NS_MS    INT64_C(1000000)
+#define HELD_MAX    2048
+#define PATIENCE_MS 5000
+#define NS_MS       INT64_C(1000000)
 
 struct packet {
         unsigned char bytes[512];
@@ -128,6 +130,27 @@ static void hold(struct attack *a)
         }
 }
 
+/* ---- asking ---- */
+
+/* Everything as it should be, but as much of it as there is to get: counts answers. */
+static void ask(struct attack *a)
+{
+        unsigned char reply[WIRE_PACKET_MAX];
+
+        while (bench_now() < a->until) {
+                int fd = come(a);
+                struct pollfd p = {.fd = fd, .events = POLLIN};
+
+                if (fd < 0)
+                        continue;
+                a->connections--;
+                say(fd, a->status.bytes, a->status.len);
+                if (poll(&p, 1, PATIENCE_MS) > 0 && recv(fd, reply, sizeof(reply), 0) > 0)
+                        a->connections++;
+                (void)close(fd);
+        }
+}
+
 /* ---- coming and going ---- */
 
 static void visit(struct attack *a)
@@ -214,6 +237,8 @@ int main(int argc, char **argv)
         a.until = bench_now() + atoi(argv[6]) * NS_MS;
         if (strcmp(a.mode, "flood") == 0)
                 flood(&a);
+        else if (strcmp(a.mode, "ask") == 0)
+                ask(&a);
         else if (strcmp(a.mode, "forks") == 0)
                 forks(&a);
         else if (a.number <= HELD_MAX)

@@ -31,7 +31,7 @@ else
         echo "# clang-format is not installed: format not checked"
 fi
 if command -v shellcheck >/dev/null; then
-        is "$(shellcheck -x -e SC1091,SC2119,SC2154 scripts/* tests/support/*.sh tests/system/*.sh tests/lint/*.sh autogen.sh \
+        is "$(shellcheck -x -e SC1091,SC2119,SC2154 scripts/* tests/support/*.sh tests/system/*.sh tests/lint/*.sh tests/attack/*.sh autogen.sh \
                 2>&1 | head -n 20)" "" "shellcheck is clean"
 else
         echo "# shellcheck is not installed: scripts not checked"
