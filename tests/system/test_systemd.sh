@@ -60,6 +60,18 @@ contains "$(journal MESSAGE_ID=6f1d2a0c5b8e4c7f9a3d1e5b7c90f214)" '"ORGTOKEN_SER
         "and by its message id"
 contains "$(journal MESSAGE_ID=b2c47e19d06a4f58a1c3e8f70d924b6e)" '"ORGTOKEN_VERB":"org create"' "and the changes"
 lacks "$(journalctl --no-pager -o json)" "${pat#*.}" "no secret is in the journal"
+printf 'auth required pam_orgtoken.so\n' >/etc/pam.d/fields
+printf '%s\n' "$pat" | "$top_srcdir/tests/support/pamask.py" fields acme-deploy ruser=alice rhost=192.0.2.7 auth >/dev/null
+record=$(journal ORGTOKEN_SOURCE=192.0.2.7 | tail -n 1)
+for field in KEY_ID="${pat:0:10}" ORG=acme USER=alice ACCOUNT=acme-deploy SERVICE=fields SOURCE=192.0.2.7 VERDICT=allow \
+        CALLER_UID=0; do
+        contains "$(journal "ORGTOKEN_$field" | tail -n 1)" "\"ORGTOKEN_${field%%=*}\":\"${field#*=}\"" "the journal is searched by $field"
+        contains "$record" "\"ORGTOKEN_${field%%=*}\":\"${field#*=}\"" "and that record has it"
+done
+reference=$(sed -n 's/.*"ORGTOKEN_REFERENCE":"\([0-9a-f]*\)".*/\1/p' <<<"$record")
+contains "$(journalctl --no-pager -o cat | grep -v orgtokend)" "reference=$reference" "the module's line has the same reference"
+[ ${#reference} = 16 ]
+ok $? "(which is one)"
 
 # Tokens that end soon.
 orgtoken key create acme --name soon --expires 7d >/dev/null 2>&1
