@@ -77,26 +77,28 @@ opened "in as acme-deploy for  by  of " "runuser, with the daemon stopped" runus
 host_daemon_start || exit 1
 # The real ones: cron runs @reboot jobs when it starts, atd what is due.
 for service in cron atd; do host_pam_lines $service; done
-printf '@reboot acme-deploy %s >/tmp/cron.out 2>&1\n' "$who" >/etc/cron.d/orgtoken-test
+jobs=$work/jobs
+install -d -m 1777 "$jobs"
+printf '@reboot acme-deploy %s >%s/cron 2>&1\n' "$who" "$jobs" >/etc/cron.d/orgtoken-test
 rm -f /run/crond.reboot /run/crond.pid
 cron -f &
 cron=$!
-host_wait 'test -s /tmp/cron.out'
-is "$(cat /tmp/cron.out)" "in as acme-deploy for  by  of " "cron: a job of a guarded account"
+host_wait "test -s $jobs/cron"
+is "$(cat "$jobs/cron")" "in as acme-deploy for  by  of " "cron: a job of a guarded account"
 host_daemon_stop
-rm -f /run/crond.reboot /run/crond.pid /tmp/cron.out
+rm -f /run/crond.reboot /run/crond.pid "$jobs/cron"
 kill $cron
 cron -f &
 cron=$!
-host_wait 'test -s /tmp/cron.out'
-is "$(cat /tmp/cron.out)" "in as acme-deploy for  by  of " "cron, with the daemon stopped"
+host_wait "test -s $jobs/cron"
+is "$(cat "$jobs/cron")" "in as acme-deploy for  by  of " "cron, with the daemon stopped"
 kill $cron
 mkdir -p /run/lock
 atd -f -b 1 &
 atd=$!
-echo "$who >/tmp/at.out 2>&1" | as acme-deploy at now >/dev/null 2>&1
-host_wait 'test -s /tmp/at.out'
-is "$(cat /tmp/at.out)" "in as acme-deploy for  by  of " "at: a job of a guarded account, with the daemon stopped"
+echo "$who >$jobs/at 2>&1" | as acme-deploy at now >/dev/null 2>&1
+host_wait "test -s $jobs/at"
+is "$(cat "$jobs/at")" "in as acme-deploy for  by  of " "at: a job of a guarded account, with the daemon stopped"
 kill $atd
 host_daemon_start || exit 1
 ask() {

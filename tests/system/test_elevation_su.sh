@@ -80,9 +80,10 @@ opened "in as acme-deploy for acme $by" "and by su" typed alice "$alice" su acme
 orgtoken account bind acme acme-deploy >/dev/null 2>&1
 
 # What ends it.
-short=$(as_alice_pat short --expires "@$(($(date +%s) + 2))")
+end=$(($(date +%s) + 5))
+short=$(as_alice_pat short --expires "@$end")
 opened "in as acme-deploy for acme by ${short:0:10} of alice" "a token before its end" typed alice "$short" su acme-deploy -c "$who"
-sleep 2
+while [ "$(date +%s)" -lt "$end" ]; do sleep 0.2; done
 refused "and after it" typed alice "$short" su acme-deploy -c "$who"
 orgtoken org suspend acme >/dev/null 2>&1
 refused "a suspended org" typed alice "$alice" su acme-deploy -c "$who"

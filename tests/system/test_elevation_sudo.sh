@@ -222,15 +222,16 @@ rm /etc/sudoers.d/orgtoken
 
 # An expiry inside the ticket.
 sudoers "alice $rule" || exit 1
-brief=$(as alice orgtoken pat create --name brief --expires "@$(($(date +%s) + 4))" 2>/dev/null)
+end=$(($(date +%s) + 6))
+brief=$(as alice orgtoken pat create --name brief --expires "@$end" 2>/dev/null)
 for id in $(orgtoken --json pat list --user alice --state live | grep -o 'pat_[0-9A-Za-z]*'); do
         [ "$id" = "${brief:0:10}" ] || orgtoken pat revoke "$id" >/dev/null 2>&1
 done
-out=$(on_tty alice -a 'assword.*: ' "$brief@acme" -x 'first over' "sleep 4" -- sh -c "
+out=$(on_tty alice -a 'assword.*: ' "$brief@acme" -x 'first over' "while [ \$(date +%s) -le $end ]; do sleep 0.2; done" -- sh -c "
         sudo -u acme-deploy $who
         echo first over; read x
         echo after: \$(sudo -n -u acme-deploy $who 2>&1)" 2>/dev/null)
-contains "$out" "in as acme-deploy for acme by ${brief:0:10}" "plain: a token of four seconds"
+contains "$out" "in as acme-deploy for acme by ${brief:0:10}" "plain: a token of six seconds"
 contains "$out" "after: sudo: " "plain, ticket: refused after its expiry"
 
 host_daemon_stop
