@@ -97,6 +97,21 @@ static bool says_no_session(const char *line, const void *what)
         return strncmp(line, "Defaults", 8) == 0 && strstr(line, "!pam_session");
 }
 
+/* "Plugin orgtoken_approval …", which asks for itself before anything is opened. */
+static bool says_approval(const char *line, const void *what)
+{
+        (void)what;
+        return strncmp(line, "Plugin", 6) == 0 && strstr(line, "orgtoken_approval");
+}
+
+static bool has_approval(const struct doctor *d)
+{
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/etc/sudo.conf", d->root);
+        return any_line(path, says_approval, NULL);
+}
+
 /* --- accounts */
 
 static bool is_key(const char *line, const void *what)
@@ -169,7 +184,7 @@ static void check_account(struct people *p, const char *name)
                 check_ssh_keys(d, u);
                 check_names_of_uid(d, u);
         }
-        if (p->sudo_takes_tokens && !any_sudoers_line(d, says_targetpw, name))
+        if (p->sudo_takes_tokens && !has_approval(d) && !any_sudoers_line(d, says_targetpw, name))
                 finding_mend(findings_add(&d->found, FINDING_BEWARE, "sudo-targetpw",
                                           "sudo does not tell PAM about %s before it opens it "
                                           "(targetpw): a token proves who calls, and the session "

@@ -181,6 +181,9 @@ finds beware:uid-shared "another name for root"
 sed -i '/^toor:/d' /etc/passwd /etc/shadow
 rm /etc/sudoers.d/orgtoken
 finds beware:sudo-targetpw "sudo without targetpw"
+echo 'Plugin orgtoken_approval orgtoken_approval.so' >>/etc/sudo.conf
+lacks "$(orgtoken doctor --json)" sudo-targetpw "with the approval plugin that is enough"
+sed -i '/orgtoken_approval/d' /etc/sudo.conf
 echo 'Defaults !pam_session' >/etc/sudoers.d/session
 finds sudo-no-session "sudo without sessions"
 rm /etc/sudoers.d/session
