@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/pammodule.h"
 #include "cli/pamwalk.h"
@@ -400,14 +401,32 @@ static enum phase phase_of(const struct pamstack_line *l)
                                               : PHASE_SESSION;
 }
 
+/* socket= somewhere else: doctor_host() looks at the usual place only. */
+static void check_socket(struct doctor *d, const struct pamstack_line *l, const char *path)
+{
+        struct stat st;
+
+        if (strcmp(path, ORGTOKEN_VERIFY_SOCKET) == 0 || d->root[0] != '\0' ||
+            (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)))
+                return;
+        finding_mend(finding_at(findings_add(&d->found, FINDING_WRONG, "socket-missing",
+                                             "nobody listens at the socket that this line names, "
+                                             "%.110s: no token gets in",
+                                             path),
+                                l),
+                     "take socket= out, or start the daemon that listens there");
+}
+
 static void check_options(struct doctor *d, const struct pamstack_line *l)
 {
         struct pamoptions o;
         const char *refused = NULL;
         struct finding *x;
 
-        if (pamoptions_parse(phase_of(l), (int)l->arg_count, l->args, &o, &refused) == 0)
+        if (pamoptions_parse(phase_of(l), (int)l->arg_count, l->args, &o, &refused) == 0) {
+                check_socket(d, l, o.socket);
                 return;
+        }
         x = findings_add(&d->found, FINDING_WRONG, "option-unknown",
                          "the %s line has an option that pam_orgtoken does not take: %.100s; it "
                          "refuses everybody with service_err",

@@ -91,6 +91,10 @@ succeeds "(with it an expired account gets in)" tokens_get_in
 restore
 fails "(and not without it)" tokens_get_in
 chage -E -1 acme-deploy
+spoil /etc/pam.d/sshd sed -i 's/^auth .*pam_orgtoken.so/& socket=\/run\/elsewhere/' /etc/pam.d/sshd
+finds socket-missing "a line that names a socket that is not there" sshd
+fails "(no token gets in)" tokens_get_in
+restore
 spoil /etc/pam.d/sudo sed -i '/session required pam_orgtoken/d' /etc/pam.d/sudo
 finds session-missing "sudo without its session line"
 restore
