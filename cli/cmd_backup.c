@@ -49,7 +49,7 @@ const struct command cmd_backup[] = {
                            "user may "
                            "write. The host key is not in it: without the key a copy opens "
                            "nothing, and "
-                           "the key is kept elsewhere.",
+                           "the key is kept elsewhere. \"orgtokend --restore FILE\" puts it back.",
                 .done = "backup written to {path}, revision {count}",
                 .args = {{"FILE", NULL, ARG_FILE, 0, WIRE_F_PATH,
                           "the file to write; it must not exist"}},

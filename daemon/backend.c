@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "daemon/hostkey.h"
@@ -123,7 +124,7 @@ static int start_verifying(struct backend *b)
 
         if (r < 0)
                 return r;
-        clockmark_init(&b->clock, mark);
+        clockmark_adopt(&b->clock, mark);
         /* Grants that cannot be read are lost ones: they only refuse. */
         (void)store_list_grants(b->reader, load_grant, b->grants);
         (void)grant_expire(b->grants, backend_now(b, &mark));
@@ -139,6 +140,7 @@ static int open_store(struct backend *b)
 
         if (!b->writer)
                 writing = store_writer_open(b->state_dir, &b->writer);
+        b->writer_error = writing;
         if (!b->reader) {
                 r = store_reader_open(b->state_dir, &b->reader);
                 if (r < 0)
@@ -188,13 +190,21 @@ static void recover(struct backend *b)
         b->is_recovered = manage_recover(&b->manage, now, clock) == 0;
 }
 
+/* All connections of a process share what they know of the log, and those that were opened on a
+   file system that could only be read keep a later writer from writing: it has come back, and so do
+   we. */
+static bool was_read_only(const struct backend *b)
+{
+        return !b->writer && b->writer_error == -EROFS && access(b->state_dir, W_OK) == 0;
+}
+
 int backend_open(struct backend *b, const char **ret_why)
 {
         int r, writing;
 
         /* From the start: the files may be others than those that are open, which is how a store is
          * mended. */
-        if (!b->can_verify)
+        if (!b->can_verify || was_read_only(b))
                 close_store(b);
         if (!b->key) {
                 r = hostkey_load(b->state_dir, b->credentials_dir, seconds(CLOCK_REALTIME), &b->key,

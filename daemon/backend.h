@@ -20,6 +20,7 @@ struct backend {
         struct store_reader *reader; /* of the event loop's thread */
         struct store_reader *worker_reader; /* of the worker's */
         struct store_writer *writer;        /* NULL: nothing can be written now */
+        int writer_error;                   /* why not; 0 */
         struct grant_table *grants;
         struct usage *usage;
         struct clockmark clock;

@@ -27,6 +27,14 @@ void clockmark_init(struct clockmark *c, int64_t stored_mark)
         *c = (struct clockmark){.mark = stored_mark, .saved = stored_mark};
 }
 
+void clockmark_adopt(struct clockmark *c, int64_t stored_mark)
+{
+        if (stored_mark >= c->mark)
+                clockmark_init(c, stored_mark);
+        else
+                c->saved = stored_mark;
+}
+
 int64_t clockmark_tick(struct clockmark *c, int64_t realtime, int64_t boottime)
 {
         /* boottime and not the monotonic clock: it goes on while the machine sleeps, as realtime

@@ -23,6 +23,9 @@ struct clockmark {
 };
 
 void clockmark_init(struct clockmark *c, int64_t stored_mark);
+/* A store was opened anew: its mark where that is the later one, else the one in memory, to be
+   saved in it. */
+void clockmark_adopt(struct clockmark *c, int64_t stored_mark);
 /* Tells the two clocks (seconds); call at each request and each minute. Gives the judging time. */
 int64_t clockmark_tick(struct clockmark *c, int64_t realtime, int64_t boottime);
 /* True where the mark should be saved now; *ret is what to save. */

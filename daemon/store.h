@@ -233,5 +233,7 @@ int store_staged_open(const char *dir, struct store_writer **ret);
    lay beside that likewise. -EEXIST where that name is taken. Where it was interrupted there may be
    no store, but never a mixture; what was there has then its new name already. */
 int store_install(const char *dir, const char *aside);
+/* Plays the log of the store in place into its file, so that nothing is left beside it. */
+int store_settle(const char *dir);
 /* Removes what store_stage() made, and all traces of it. */
 void store_unstage(const char *dir);

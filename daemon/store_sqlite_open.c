@@ -322,9 +322,29 @@ int store_sqlite_writer_open(const char *dir, const char *name, struct store_wri
         return 0;
 }
 
+/* Log and shared memory stay when the last connection closes, as after a kill: on a disk that is
+   full they could not be made again, and nobody could log in after a restart. */
+static int keep_log(struct store_writer *w)
+{
+        int keep = 1;
+
+        return store_sqlite_errno(
+                w->reader.db,
+                sqlite3_file_control(w->reader.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep));
+}
+
 int store_writer_open(const char *dir, struct store_writer **ret)
 {
-        return store_sqlite_writer_open(dir, STORE_FILE, ret);
+        struct store_writer *w = NULL;
+        int e = store_sqlite_writer_open(dir, STORE_FILE, &w);
+
+        if (e == 0)
+                e = keep_log(w);
+        if (e < 0)
+                (void)store_writer_close(w);
+        else
+                *ret = w;
+        return e;
 }
 
 struct store_reader *store_writer_reader(struct store_writer *w)

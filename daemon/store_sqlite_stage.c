@@ -1,6 +1,7 @@
 /* One store in the place of another: the copy beside it, and the exchange. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,16 @@ int store_stage(const char *dir, int fd)
 int store_staged_open(const char *dir, struct store_writer **ret)
 {
         return store_sqlite_writer_open(dir, STAGED, ret);
+}
+
+int store_settle(const char *dir)
+{
+        struct store_writer *w = NULL;
+        /* Opened by itself it is the last to close, and takes the log with it. */
+        int e = store_sqlite_writer_open(dir, STORE_FILE, &w);
+
+        (void)store_writer_close(w);
+        return e;
 }
 
 void store_unstage(const char *dir)
@@ -176,9 +187,28 @@ static int move_aside(const char *dir, const char *path, const char *aside)
         return 0;
 }
 
+/* An empty log, and the memory that was shared about it, are what every store leaves that was
+   closed, and tell nothing. */
+static void drop_empty_log(const char *path)
+{
+        char log[PATH_MAX], shared[PATH_MAX];
+        struct stat st;
+        int a = snprintf(log, sizeof(log), "%s-wal", path);
+        int b = snprintf(shared, sizeof(shared), "%s-shm", path);
+
+        if (a < 0 || b < 0 || (size_t)a >= sizeof(log) || (size_t)b >= sizeof(shared))
+                return;
+        if (lstat(log, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0))
+                return;
+        (void)unlink(log);
+        (void)unlink(shared);
+}
+
 static int install(const char *dir, const char *path, const char *staged, const char *aside)
 {
         int there = is_there(path), e;
+
+        drop_empty_log(path);
 
         if (there > 0 && store_sqlite_check_alone(path) == 0) {
                 e = exchange(dir, path, staged, aside);

@@ -7,8 +7,6 @@
 #include "common/cleanup.h"
 #include "daemon/takeover_internal.h"
 
-DEFINE_CLEANUP(struct store_writer *, store_writer_close);
-
 /* ---- tokens ---- */
 
 static int keep_token(void *context, const struct record_token *token)
@@ -216,15 +214,6 @@ static int take(struct takeover *t, int64_t revision)
         return 0;
 }
 
-/* Once more for writing, so that its log is written into it and nothing has to be moved but the one
-   file. A damaged store is left to the last byte as it is. */
-static void close_log(const char *dir)
-{
-        _cleanup_(store_writer_closep) struct store_writer *w = NULL;
-
-        (void)store_writer_open(dir, &w);
-}
-
 int takeover_run(const struct sealed *to, const char *dir, int64_t revision, int64_t now,
                  struct takeover_report *ret)
 {
@@ -248,8 +237,10 @@ int takeover_run(const struct sealed *to, const char *dir, int64_t revision, int
                         t.report.gap = "the store in place is another host key's";
         }
         (void)store_reader_close(reader);
+        /* So that nothing has to be moved but the one file. A damaged store is left to the last
+           byte as it is. */
         if (e == 0 && !t.report.gap)
-                close_log(dir);
+                (void)store_settle(dir);
         if (e == 0)
                 *ret = t.report;
         return e;

@@ -62,10 +62,13 @@ test_programs = \
   %D%/daemon/test_access \
   %D%/daemon/test_clock \
   %D%/daemon/test_clockmark \
+  %D%/daemon/test_damage \
   %D%/daemon/test_faults \
   %D%/daemon/test_grant \
   %D%/daemon/test_hostkey \
+  %D%/daemon/test_io_errors \
   %D%/daemon/test_keyhash \
+  %D%/daemon/test_kill9 \
   %D%/daemon/test_limits \
   %D%/daemon/test_manage_deliver \
   %D%/daemon/test_manage_failure \
@@ -78,6 +81,7 @@ test_programs = \
   %D%/daemon/test_manage_token \
   %D%/daemon/test_options \
   %D%/daemon/test_peer \
+  %D%/daemon/test_power_loss \
   %D%/daemon/test_quota \
   %D%/daemon/test_restore \
   %D%/daemon/test_rotate_key \
@@ -137,6 +141,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
 %C%_support_libsupport_la_SOURCES = \
   %D%/support/daemon_fixture.c \
   %D%/support/fake_daemon.c \
+  %D%/support/fault_vfs.c \
   %D%/support/killed.c \
   %D%/support/manage_fixture.c \
   %D%/support/manage_model.c \
@@ -149,6 +154,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/daemon/verify_scene.h \
   %D%/support/daemon_fixture.h \
   %D%/support/fake_daemon.h \
+  %D%/support/fault_vfs.h \
   %D%/support/killed.h \
   %D%/support/manage_fixture.h \
   %D%/support/manage_model.h \
@@ -223,6 +229,7 @@ fuzz_targets = \
   %D%/fuzz/fuzz_name \
   %D%/fuzz/fuzz_pam \
   %D%/fuzz/fuzz_pam_options \
+  %D%/fuzz/fuzz_restore \
   %D%/fuzz/fuzz_store_open \
   %D%/fuzz/fuzz_token \
   %D%/fuzz/fuzz_verifier \
@@ -249,6 +256,8 @@ fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la 
 %C%_fuzz_fuzz_pam_LDADD = $(fake_host_ldadd)
 %C%_fuzz_fuzz_pam_options_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_pam_options_LDADD = pam/libpamcore.la common/libcommon.la $(PAM_LIBS)
+%C%_fuzz_fuzz_restore_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_restore_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_store_open_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_store_open_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_token_LDFLAGS = $(fuzz_ldflags)
@@ -264,6 +273,11 @@ fuzz-targets: $(BUILT_SOURCES)
 # A million logins in one process, of which `make check` takes some.
 check-guest: tests/pam/test_guest pam/pam_orgtoken.la
 	ORGTOKEN_TRANSACTIONS=1000000 ORGTOKEN_MODULE='$(abs_top_builddir)/pam/.libs/pam_orgtoken.so' tests/pam/test_guest
+# The long forms of the tests of the store: kills, losses of power, errors and damage of the disk.
+storage_programs = %D%/daemon/test_kill9 %D%/daemon/test_damage %D%/daemon/test_power_loss %D%/daemon/test_io_errors %D%/daemon/test_store_damage \
+  %D%/daemon/test_restore %D%/daemon/test_rotate_key
+check-storage: all
+	ORGTOKEN_LONG=1 $(MAKE) check TESTS="$(storage_programs)"
 check-fuzz:
 	$(srcdir)/%D%/fuzz/run
 check-system: all $(attack_programs)
@@ -283,4 +297,4 @@ check-faults: all tests/daemon/test_faults tests/support/faulty_orgtokend
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
 .PHONY: check-valgrind check-guest check-fuzz check-system check-model check-coverage check-mutation \
-  check-faults fuzz-targets
+  check-faults check-storage fuzz-targets

@@ -261,9 +261,27 @@ static void test_random_histories(void **state)
         }
 }
 
+/* A store that was opened anew, or is another one, takes nothing back. */
+static void test_adopted(void **state)
+{
+        struct clockmark c;
+        int64_t save = 0;
+
+        (void)state;
+        clockmark_init(&c, 5000);
+        clockmark_adopt(&c, 7000);
+        assert_int_equal(clockmark_tick(&c, 1, 1), 7000);
+        assert_false(clockmark_wants_save(&c, 1, &save));
+        clockmark_adopt(&c, 3000);
+        assert_int_equal(clockmark_tick(&c, 1, 1), 7000);
+        assert_true(clockmark_wants_save(&c, 1, &save));
+        assert_int_equal(save, 7000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_adopted),
                 cmocka_unit_test(test_follows_after_five_minutes),
                 cmocka_unit_test(test_step_back_revives_nothing),
                 cmocka_unit_test(test_wild_jump_ends_nothing_for_good),

@@ -163,6 +163,23 @@ static void write_file(const char *path, const void *bytes, size_t len)
         assert_int_equal(close(fd), 0);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+        size_t len;
+        unsigned char *bytes = read_file(from, &len);
+
+        write_file(to, bytes, len);
+        free(bytes);
+}
+
+static void make_backup_of(struct scene *s)
+{
+        fixture_open(s->f);
+        (void)unlink(s->backup);
+        make_backup(s, "backup");
+        fixture_close(s->f);
+}
+
 static enum sealed_token_state judge(const struct scene *s, int64_t id)
 {
         enum sealed_token_state state = SEALED_WRONG;
@@ -389,16 +406,25 @@ static void assert_gap(struct scene *s)
         fixture_close(s->f);
 }
 
+static void remove_store(const struct scene *s)
+{
+        DIR *d = opendir(s->f->dir);
+
+        assert_non_null(d);
+        for (struct dirent *entry; (entry = readdir(d));)
+                if (strncmp(entry->d_name, STORE_FILE, strlen(STORE_FILE)) == 0)
+                        (void)unlinkat(dirfd(d), entry->d_name, 0);
+        (void)closedir(d);
+}
+
 static void test_no_store(void **state)
 {
         struct scene *s = *state;
-        char path[512];
 
         fixture_close(s->f);
-        path_in(s, STORE_FILE, path);
-        assert_int_equal(unlink(path), 0);
+        remove_store(s);
         assert_gap(s);
-        assert_int_equal(unlink(path), 0);
+        remove_store(s);
         assert_int_equal(restore_with(s, &(struct how){.accept = true}), 0);
         fixture_open(s->f);
         assert_int_equal(judge_text(s, s->kept, s->kept_text), SEALED_LIVE);
@@ -586,6 +612,7 @@ static void test_other_schema(void **state)
                 "UPDATE meta SET revision = revision + 1",
                 "DELETE FROM change WHERE revision = 3",
                 "DELETE FROM user WHERE id = 1",
+                "PRAGMA user_version = 0",
         };
         struct scene *s = *state;
 
@@ -597,18 +624,32 @@ static void test_other_schema(void **state)
                 path_in(s, STORE_FILE, store);
                 path_in(s, "kept", kept);
                 fixture_close(other);
-                {
-                        size_t len;
-                        unsigned char *bytes = read_file(store, &len);
-
-                        write_file(kept, bytes, len);
-                        free(bytes);
-                }
+                copy_file(store, kept);
                 fixture_tamper(other, changes[i]);
                 assert_int_equal(rename(store, s->backup), 0);
                 assert_int_equal(rename(kept, store), 0);
                 assert_refused(s, -EUCLEAN);
         }
+}
+
+/* By a version that is yet to come. */
+static void test_newer(void **state)
+{
+        struct scene *s = *state;
+        char store[512], kept[512];
+
+        path_in(s, STORE_FILE, store);
+        path_in(s, "kept", kept);
+        fixture_close(s->f);
+        copy_file(store, kept);
+        fixture_tamper(s->f, "PRAGMA user_version = 2");
+        assert_int_equal(rename(store, s->backup), 0);
+        assert_int_equal(rename(kept, store), 0);
+        assert_refused(s, -EPROTONOSUPPORT);
+        /* The store in place: nothing can be taken over from it. */
+        make_backup_of(s);
+        fixture_tamper(s->f, "PRAGMA user_version = 2");
+        assert_int_equal(restore(s), -ESTALE);
 }
 
 static void test_other_key(void **state)
@@ -671,15 +712,6 @@ static int work(void *context)
         const struct interrupted *i = context;
 
         return restore_with(i->s, &(struct how){.accept = i->accept});
-}
-
-static void copy_file(const char *from, const char *to)
-{
-        size_t len;
-        unsigned char *bytes = read_file(from, &len);
-
-        write_file(to, bytes, len);
-        free(bytes);
 }
 
 static void put_back(const struct scene *s, const char *kept, const char *kept_log)
@@ -787,21 +819,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_taken_over),
-                TEST(test_twice),
-                TEST(test_grants_end),
-                TEST(test_no_store),
-                TEST(test_damaged),
-                TEST(test_damaged_tells_what_it_can),
-                TEST(test_damaged_with_log),
-                TEST(test_other_history),
-                TEST(test_tampered),
-                TEST(test_no_backup),
-                TEST(test_other_schema),
-                TEST(test_other_key),
-                TEST(test_backup_key),
-                TEST(test_interrupted),
-                TEST(test_interrupted_with_log),
+                TEST(test_taken_over),       TEST(test_twice),
+                TEST(test_grants_end),       TEST(test_no_store),
+                TEST(test_damaged),          TEST(test_damaged_tells_what_it_can),
+                TEST(test_damaged_with_log), TEST(test_other_history),
+                TEST(test_tampered),         TEST(test_no_backup),
+                TEST(test_other_schema),     TEST(test_newer),
+                TEST(test_other_key),        TEST(test_backup_key),
+                TEST(test_interrupted),      TEST(test_interrupted_with_log),
         };
 
         return cmocka_run_group_tests_name("restore", tests, NULL, NULL);

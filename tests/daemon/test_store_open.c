@@ -203,6 +203,7 @@ static void test_beside_not_a_file(void **state)
                 char path[512];
 
                 path_in(c, names[i], path);
+                (void)unlink(path);
                 assert_int_equal(symlink("/dev/null", path), 0);
                 assert_refused(c, -EUCLEAN);
                 assert_int_equal(unlink(path), 0);
