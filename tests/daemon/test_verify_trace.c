@@ -113,6 +113,21 @@ static void test_sources(void **state)
                    "the key is of acme", "the stack names globex");
 }
 
+/* The row of the org that the account is bound to is gone: nothing is told of it, and no more. */
+static void test_source_gone(void **state)
+{
+        const struct scene *s = *state;
+        struct verify_input in = elevation(s);
+        struct record_org *org = memory_store_row(s->w->reader, MEMORY_ORG, 0);
+
+        assert_int_equal(org->id, s->acme);
+        org->id = 4711;
+        in.token = world_type(&s->pat, "@globex");
+        in.org_option = VIEW("acme");
+        EXPECT_END(trace(s, &in, VERDICT_ORG_MISMATCH), "different organisations are named",
+                   "the suffix of the token names globex", "the stack names acme");
+}
+
 static const char *last_step(const struct verify_trace *t)
 {
         return t->step[t->count - 1];
@@ -244,6 +259,7 @@ int main(void)
                 CASE(test_every_lookup_fails),
                 CASE(test_state_lookups_fail),
                 CASE(test_no_such_org),
+                CASE(test_source_gone),
         };
 
         return cmocka_run_group_tests_name("verify_trace", tests, NULL, NULL);

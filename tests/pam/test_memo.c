@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "common/token.h"
 #include "pam/memo.h"
 #include "pam/notice.h"
+#include "pam/tell.h"
 #include "tests/support/fake_host.h"
 
 #define NOW INT64_C(1800000000) /* of the played host */
@@ -243,6 +245,78 @@ static void test_source(void **state)
         }
 }
 
+/* ---- a session that a revocation is to end ---- */
+
+static int64_t accepted;
+static enum wire_verb answered;
+
+static size_t answer_session(struct fake_host *h, const uint8_t *request, size_t len,
+                             uint8_t packet[static WIRE_PACKET_MAX + 1])
+{
+        struct wire_message asked, m;
+        size_t used;
+
+        (void)h;
+        assert_int_equal(wire_decode(request, len, &asked), 0);
+        answered = asked.verb;
+        if (accepted < 0) {
+                wire_init(&m, WIRE_UNAVAILABLE, asked.verb, asked.nonce);
+        } else {
+                wire_init(&m, WIRE_DONE, asked.verb, asked.nonce);
+                wire_put_number(&m, WIRE_F_ACCEPTED, accepted);
+        }
+        assert_int_equal(wire_encode(&m, packet, WIRE_PACKET_MAX, &used), 0);
+        return used;
+}
+
+static const char *note(const char *org, const char *key_id, const char *id, bool debug)
+{
+        static struct fake_host h;
+        const struct pamoptions options = {.socket = "/s", .timeout_ms = 100, .debug = debug};
+        const struct request_facts facts = {.account = VIEW("alice"), .service = VIEW("sshd")};
+        pam_handle_t *pamh;
+        char text[64];
+
+        memset(&h, 0, sizeof(h));
+        h.choose = fail_one;
+        h.reply = answer_session;
+        pamh = fake_host_open(&h);
+        if (id) {
+                (void)snprintf(text, sizeof(text), "XDG_SESSION_ID=%s", id);
+                h.env[0] = strdup(text);
+        }
+        tell_session(pamh, &options, &facts, view_of(org), view_of(key_id));
+        assert_int_equal(h.descriptors, 0);
+        fake_host_end(&h);
+        return h.log;
+}
+
+static void test_session_noted(void **state)
+{
+        (void)state;
+        if (geteuid() != 0) {
+                assert_string_equal(note("acme", "ak_4fK9aQ", "c1", true), "");
+                skip();
+        }
+        failing = 0;
+        accepted = 1;
+        assert_string_equal(note("acme", "ak_4fK9aQ", "c1", false), "");
+        assert_int_equal(answered, WIRE_V_SESSION);
+        assert_string_equal(note("acme", "ak_4fK9aQ", "c1", true), "session c1 noted");
+        assert_string_equal(note(NULL, "ak_4fK9aQ", "c1", true), "");
+        assert_string_equal(note("acme", NULL, "c1", true), "");
+        assert_string_equal(note("acme", "ak_4fK9aQ", NULL, true), "");
+        assert_string_equal(note("acme", "ak_4fK9aQ", "c\n1", true), "");
+        for (accepted = 0; accepted >= -1; accepted--)
+                assert_non_null(strstr(note("acme", "ak_4fK9aQ", "c1", true),
+                                       "is not noted, no revocation will end it: the daemon"));
+        failing = CALL_SOCKET + 1;
+        assert_non_null(strstr(note("acme", "ak_4fK9aQ", "c1", true), "Too many open files"));
+        failing = CALL_GETRANDOM + 1;
+        assert_non_null(strstr(note("acme", "ak_4fK9aQ", "c1", true), "no random number"));
+        failing = 0;
+}
+
 static const char *tell(const char *tty, const char *key_id, const char *expires_at)
 {
         static struct fake_host h;
@@ -339,6 +413,7 @@ int main(void)
                 cmocka_unit_test(test_adopted),
                 cmocka_unit_test(test_adopted_not),
                 cmocka_unit_test(test_source),
+                cmocka_unit_test(test_session_noted),
                 cmocka_unit_test(test_told_to_the_second),
                 cmocka_unit_test(test_told_of_nothing_odd),
         };
