@@ -101,6 +101,7 @@ struct store_reader {
         struct sqlite3 *db;
         struct sqlite3_stmt *statement[SQL_STATEMENTS]; /* prepared at first use, kept */
         char *path;
+        bool left_open; /* a read transaction that could not be ended: to be, before the next */
 };
 
 enum store_transaction { TRANSACTION_NONE = 1, TRANSACTION_CHANGE, TRANSACTION_LOCAL };

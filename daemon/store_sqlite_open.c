@@ -361,6 +361,12 @@ static int run_fixed(struct store_reader *r, enum store_sql sql)
 
 int store_read_begin(struct store_reader *r)
 {
+        if (r->left_open) {
+                r->left_open = false;
+                store_read_end(r);
+        }
+        if (r->left_open)
+                return -EIO;
         /* Nested, or inside a writer's transaction. */
         if (!sqlite3_get_autocommit(r->db))
                 return -EINVAL;
@@ -371,6 +377,8 @@ void store_read_end(struct store_reader *r)
 {
         if (!sqlite3_get_autocommit(r->db))
                 (void)run_fixed(r, SQL_COMMIT);
+        /* An error here is nobody's to answer, but it must not be every later request's. */
+        r->left_open = !sqlite3_get_autocommit(r->db);
 }
 
 int store_freshness(struct store_reader *r, struct store_freshness *ret)

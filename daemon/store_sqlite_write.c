@@ -37,6 +37,9 @@ static int begin(struct store_writer *w, enum store_transaction kind)
 
         if (w->open != TRANSACTION_NONE)
                 return -EINVAL;
+        /* One that could not be rolled back is, before it is in the way of every later change. */
+        if (!sqlite3_get_autocommit(w->reader.db))
+                (void)run_fixed(w, SQL_ROLLBACK);
         e = run_fixed(w, SQL_BEGIN_IMMEDIATE);
         if (e < 0)
                 return e;

@@ -72,6 +72,7 @@ test_programs = \
   %D%/daemon/test_limits \
   %D%/daemon/test_manage_deliver \
   %D%/daemon/test_manage_failure \
+  %D%/daemon/test_manage_faults \
   %D%/daemon/test_manage_list \
   %D%/daemon/test_manage_model \
   %D%/daemon/test_manage_notify \
@@ -205,6 +206,12 @@ fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.
 %C%_pam_test_faults_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 %C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
+
+# SQLite's calls, each of which fails in turn.
+%C%_daemon_test_manage_faults_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+%C%_daemon_test_manage_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_step,--wrap=sqlite3_prepare_v3 \
+  -Wl,--wrap=sqlite3_bind_int64,--wrap=sqlite3_bind_null,--wrap=sqlite3_bind_text64,--wrap=sqlite3_bind_blob64 \
+  -Wl,--wrap=sqlite3_backup_step
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la
