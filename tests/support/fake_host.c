@@ -446,6 +446,7 @@ int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *cons
                 argc++;
         h->allowed = h->done = h->interrupted = false;
         host = h;
+        errno = ENOTNAM; /* the application's, which the module must leave as it was */
         switch (entry) {
         case FAKE_AUTHENTICATE:
                 code = pam_sm_authenticate(pamh, 0, argc, (const char **)(uintptr_t)arguments);
@@ -461,6 +462,8 @@ int fake_host_enter(struct fake_host *h, enum fake_entry entry, const char *cons
                 break;
         }
         host = NULL;
+        if (errno != ENOTNAM)
+                abort();
         return code;
 }
 
