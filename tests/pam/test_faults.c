@@ -282,9 +282,13 @@ static void test_session_log(void **state)
 {
         struct fake_host h = {
                 .user = "acme-deploy", .ruser = "alice", .service = "sudo", .reply = say_yes};
+        const char *const other_org[] = {"org=globex", NULL}, *const strict[] = {"require_token",
+                                                                                 NULL};
         unsigned asked;
 
         (void)state;
+        assert_int_equal(fake_host_enter(&h, FAKE_ACCT_MGMT, strict), PAM_PERM_DENIED);
+        assert_non_null(strstr(h.log, "no token was given"));
         assert_int_equal(fake_host_enter(&h, FAKE_OPEN_SESSION, scenes[0].arguments), PAM_SUCCESS);
         assert_non_null(strstr(h.log, "session allowed; account=acme-deploy actor=alice"));
         assert_non_null(strstr(h.log, "key=pat_4fK9aQ"));
@@ -302,6 +306,10 @@ static void test_session_log(void **state)
         h.user = "acme\ndeploy";
         assert_int_equal(fake_host_enter(&h, FAKE_ACCT_MGMT, scenes[0].arguments), PAM_PERM_DENIED);
         assert_non_null(strstr(h.log, "PAM_USER is absent"));
+        h.user = "acme-deploy";
+        assert_int_equal(fake_host_enter(&h, FAKE_ACCT_MGMT, other_org), PAM_PERM_DENIED);
+        assert_non_null(strstr(h.log, "a token for acme, and this line has another org="));
+        h.user = "acme\ndeploy";
         /* A login that is no elevation is told about, but not one of such a name. */
         h.env[FAKE_ENV - 1] = strdup("XDG_SESSION_ID=c1");
         h.reply = say_nothing;
