@@ -49,7 +49,7 @@ static int put_verdicts(struct manage_op *op, const struct manage_status *status
 /* What binds everybody, so everybody sees it. */
 static int put_policy(struct manage_op *op)
 {
-        struct policy p;
+        struct policy p = {.max_life = 0};
         int r = sealed_find_host_policy(&op->s, &p);
         const struct metric metrics[] = {
                 {"policy_max_life_seconds", p.max_life},

@@ -169,7 +169,9 @@ EXPORTED void *realloc(void *old, size_t size)
 }
 #endif
 
-/* ---- libc ---- */
+/* ---- libc, which a sanitizer has definitions of its own of ---- */
+
+#ifndef __SANITIZE_ADDRESS__
 
 /* clang-format off */
 FAULTY(int, access, (const char *a, int b), (a, b), EIO, -1)
@@ -205,6 +207,7 @@ FAULTY(int, pthread_create, (pthread_t *a, const pthread_attr_t *b, void *(*c)(v
 FAULTY(int, getpwnam_r, (const char *a, struct passwd *b, char *c, size_t d, struct passwd **e), (a, b, c, d, e), 0, EIO)
 FAULTY(int, getpwuid_r, (uid_t a, struct passwd *b, char *c, size_t d, struct passwd **e), (a, b, c, d, e), 0, EIO)
 FAULTY(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), EPERM, -1)
+#endif
 
 /* ---- libraries ---- */
 
@@ -231,6 +234,19 @@ FAULTY(int, sd_event_source_set_time_relative, (sd_event_source *a, uint64_t b),
 FAULTY(int, sd_event_source_set_io_events, (sd_event_source *a, uint32_t b), (a, b), 0, -ENOMEM)
 /* clang-format on */
 
+/* Turning off cannot fail. */
+EXPORTED int sd_event_source_set_enabled(sd_event_source *source, int enabled)
+{
+        static int (*_Atomic real)(sd_event_source *, int);
+
+        if (enabled != SD_EVENT_OFF && FAILS("sd_event_source_set_enabled"))
+                return -ENOMEM;
+        if (!real)
+                real = (int (*)(sd_event_source *, int))find("sd_event_source_set_enabled");
+        return real(source, enabled);
+}
+
+#ifndef __SANITIZE_ADDRESS__
 /* The daemon's own alone: libsodium asks for ever, as a kernel that has started always answers. */
 EXPORTED ssize_t getrandom(void *bytes, size_t len, unsigned flags)
 {
@@ -243,18 +259,6 @@ EXPORTED ssize_t getrandom(void *bytes, size_t len, unsigned flags)
         if (!real)
                 real = (ssize_t(*)(void *, size_t, unsigned))find("getrandom");
         return real(bytes, len, flags);
-}
-
-/* Turning off cannot fail. */
-EXPORTED int sd_event_source_set_enabled(sd_event_source *source, int enabled)
-{
-        static int (*_Atomic real)(sd_event_source *, int);
-
-        if (enabled != SD_EVENT_OFF && FAILS("sd_event_source_set_enabled"))
-                return -ENOMEM;
-        if (!real)
-                real = (int (*)(sd_event_source *, int))find("sd_event_source_set_enabled");
-        return real(source, enabled);
 }
 
 /* Their last argument is there for some commands and flags only. */
@@ -312,3 +316,4 @@ EXPORTED int openat(int dir, const char *path, int flags, ...)
                 real = (int (*)(int, const char *, int, ...))find("openat");
         return real(dir, path, flags, mode);
 }
+#endif
