@@ -50,6 +50,10 @@ static void test_limits(void **state)
         in.token = world_type(&token, "@acme");
         EXPECT_END(trace(s, &in, VERDICT_LIMITED), "the token is not for the service sshd",
                    "its services: cron");
+        in.service = VIEW_ABSENT;
+        EXPECT_END(trace(s, &in, VERDICT_LIMITED),
+                   "the token is not for the service (none is named)", "its services: cron");
+        in.service = VIEW("sshd");
         token = limited(s, WIRE_F_LIMIT_SERVICE, "cron", "su");
         in.token = world_type(&token, "@acme");
         EXPECT_END(trace(s, &in, VERDICT_LIMITED), "the token is not for the service sshd",

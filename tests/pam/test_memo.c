@@ -225,6 +225,8 @@ static void test_source(void **state)
                 {"pts/0", "host.example", "SSH_CONNECTION=192.0.2.7 1 2 3", NULL},
                 {NULL, "host.example", "SSH_CONNECTION=192.0.2.7 1 2 3", NULL},
                 {"ssh", "host.example", "OTHER=1", NULL},
+                {"pts/0", NULL, "OTHER=1", NULL},
+                {"pts/0", "", "OTHER=1", NULL},
         };
 
         (void)state;
@@ -237,6 +239,7 @@ static void test_source(void **state)
 
                 h.env[0] = strdup(cases[i].variable);
                 assert_null(request_facts_from_pam(fake_host_open(&h), &facts));
+                assert_int_equal(facts.remote, cases[i].rhost && cases[i].rhost[0]);
                 if (cases[i].source)
                         assert_true(view_equal_str(facts.source, cases[i].source));
                 else
