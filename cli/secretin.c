@@ -1,6 +1,7 @@
 #include "cli/secretin.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +10,9 @@
 #include <unistd.h>
 
 /* Signals that would leave the terminal without echo. Their handler only notes them: reading stops,
-   the terminal is put right, and then they do what they would have done. */
+   the terminal is put right, and then they do what they would have done. They are let in only while
+   input is waited for: one that came just before would be noted, and the wait begin all the same.
+ */
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP};
 #define CAUGHT (sizeof(caught) / sizeof(caught[0]))
 
@@ -20,20 +23,32 @@ static void note_signal(int number)
         came = number;
 }
 
-static void catch_signals(struct sigaction old[static CAUGHT])
+struct signals {
+        struct sigaction action[CAUGHT];
+        sigset_t mask;
+};
+
+static void catch_signals(struct signals *old)
 {
         struct sigaction action = {.sa_handler = note_signal};
+        sigset_t held;
 
         (void)sigemptyset(&action.sa_mask);
+        (void)sigemptyset(&held);
         came = 0;
-        for (size_t i = 0; i < CAUGHT; i++)
-                (void)sigaction(caught[i], &action, &old[i]);
+        for (size_t i = 0; i < CAUGHT; i++) {
+                (void)sigaddset(&held, caught[i]);
+                (void)sigaction(caught[i], &action, &old->action[i]);
+        }
+        (void)sigprocmask(SIG_BLOCK, &held, &old->mask);
 }
 
-static void release_signals(const struct sigaction old[static CAUGHT])
+/* One that has waited until now takes the old way too. */
+static void release_signals(const struct signals *old)
 {
         for (size_t i = 0; i < CAUGHT; i++)
-                (void)sigaction(caught[i], &old[i], NULL);
+                (void)sigaction(caught[i], &old->action[i], NULL);
+        (void)sigprocmask(SIG_SETMASK, &old->mask, NULL);
         if (came)
                 (void)raise(came);
 }
@@ -43,13 +58,32 @@ static bool has_line(const struct secret_buffer *b)
         return b->len > 0 && memchr(b->bytes, '\n', b->len) != NULL;
 }
 
-static int read_line(struct secret_buffer *ret)
+/* Until there is something to read, or one of the caught signals comes. Others only interrupt. */
+static int wait_for_input(const sigset_t *mask)
+{
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+        while (!came) {
+                if (ppoll(&input, 1, NULL, mask) >= 0)
+                        return 0;
+                if (errno != EINTR)
+                        return -errno;
+        }
+        return -EINTR;
+}
+
+/* mask: of a terminal, while it is waited for; NULL: a file or a pipe, which is read as it comes.
+ */
+static int read_line(struct secret_buffer *ret, const sigset_t *mask)
 {
         ret->len = 0;
         while (ret->len < sizeof(ret->bytes) && !has_line(ret)) {
-                ssize_t n =
-                        read(STDIN_FILENO, ret->bytes + ret->len, sizeof(ret->bytes) - ret->len);
+                int r = mask ? wait_for_input(mask) : 0;
+                ssize_t n;
 
+                if (r < 0)
+                        return r;
+                n = read(STDIN_FILENO, ret->bytes + ret->len, sizeof(ret->bytes) - ret->len);
                 if (n < 0)
                         return -errno;
                 if (n == 0)
@@ -80,13 +114,13 @@ static void say(const char *text)
 
 static int read_terminal(const char *prompt, struct secret_buffer *ret)
 {
-        struct sigaction old[CAUGHT];
+        struct signals old;
         struct termios saved, silent;
         int r;
 
         if (tcgetattr(STDIN_FILENO, &saved) < 0)
                 return -errno;
-        catch_signals(old);
+        catch_signals(&old);
         silent = saved;
         silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
         silent.c_lflag |= ICANON;
@@ -94,17 +128,17 @@ static int read_terminal(const char *prompt, struct secret_buffer *ret)
                 r = -errno;
         } else {
                 say(prompt);
-                r = read_line(ret);
+                r = read_line(ret, &old.mask);
                 (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
                 say("\n");
         }
-        release_signals(old);
+        release_signals(&old);
         return r;
 }
 
 int secretin_read(const char *prompt, struct secret_buffer *ret)
 {
-        int r = isatty(STDIN_FILENO) == 1 ? read_terminal(prompt, ret) : read_line(ret);
+        int r = isatty(STDIN_FILENO) == 1 ? read_terminal(prompt, ret) : read_line(ret, NULL);
 
         return r < 0 ? r : trim(ret);
 }
