@@ -467,6 +467,8 @@ static int read_file(const char *name, struct reading *r)
 
         if (!bytes)
                 return -ENOMEM;
+        if (r->stack->reads++ == PAMSTACK_READS_MAX)
+                return -E2BIG;
         for (size_t i = 0; n == -ENOENT && i < (name[0] == '/' ? 1 : COUNT(places)); i++) {
                 const char *place = name[0] == '/' ? "" : places[i];
 

@@ -57,6 +57,7 @@ enum pamstack_kind {
 #define PAMSTACK_ARGS_MAX  64
 #define PAMSTACK_LINES_MAX 512
 #define PAMSTACK_DEPTH_MAX 16
+#define PAMSTACK_READS_MAX 256
 
 /* Texts are the stack's own. */
 struct pamstack_line {
@@ -84,12 +85,13 @@ struct pamstack {
         const char *missing, *missing_from;
         /* Phases for which the service has no lines, so that those of "other" count. */
         bool from_other[PAMSTACK_PHASES];
-        void *texts; /* owns every text above */
+        unsigned reads; /* of files: those that include each other end somewhere */
+        void *texts;    /* owns every text above */
 };
 
 /* Reads the service below root ("" for the host's own). 0; -ENOENT: there is no such file, so that
-   libpam takes "other"; -EINVAL: no name of a service; -E2BIG: too many lines; -ENOMEM; other errno
-   of reading. */
+   libpam takes "other"; -EINVAL: no name of a service; -E2BIG: too many lines or files; -ENOMEM;
+   other errno of reading. */
 int pamstack_read(const char *root, const char *service, struct pamstack **ret);
 struct pamstack *pamstack_free(struct pamstack *s);
 

@@ -237,6 +237,7 @@ fuzz_targets = \
   %D%/fuzz/fuzz_pam \
   %D%/fuzz/fuzz_pam_options \
   %D%/fuzz/fuzz_restore \
+  %D%/fuzz/fuzz_pamstack \
   %D%/fuzz/fuzz_store_open \
   %D%/fuzz/fuzz_token \
   %D%/fuzz/fuzz_verifier \
@@ -265,6 +266,8 @@ fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la 
 %C%_fuzz_fuzz_pam_options_LDADD = pam/libpamcore.la common/libcommon.la $(PAM_LIBS)
 %C%_fuzz_fuzz_restore_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_restore_LDADD = $(fuzz_daemon)
+%C%_fuzz_fuzz_pamstack_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_pamstack_LDADD = cli/libcli.la common/libcommon.la
 %C%_fuzz_fuzz_store_open_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_store_open_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_token_LDFLAGS = $(fuzz_ldflags)

@@ -496,6 +496,10 @@ static void test_other(void **state)
         finds("cron", COMMON, "no-tokens");
         assert_int_equal(pamstack_read(root, "nothing-here", &s), -2);
         assert_int_equal(pamstack_read(root, "../pam.d/common-auth", &s), -22);
+        /* Files that include each other many times over. */
+        write_file("/etc/pam.d/round", "@include round\n@include round\n@include round\n");
+        assert_int_equal(pamstack_read(root, "round", &s), -7);
+        remove_file("/etc/pam.d/round");
         /* Phases that a service has not are those of "other". */
         write_file("/etc/pam.d/other", "account required pam_deny.so\n");
         finds("sshd", AUTH "\n@include common-auth\n", "account-missing account-not-asked");
