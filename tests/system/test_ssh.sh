@@ -59,7 +59,8 @@ for method in password keyboard-interactive; do
         fails "$method: a token with a wrong last character" ssh_login "${key%?}!" $method acme-deploy true
         fails "$method: a token cut short" ssh_login "${key%???}" $method acme-deploy true
         fails "$method: a token with a quote before it" ssh_login "'$key" $method acme-deploy true
-        fails "$method: an unknown user" ssh_login "$pat@acme" $method nobody-here true
+        fails "$method: an unknown user, by a token" ssh_login "$pat@acme" $method nobody-here true
+        fails "$method: an unknown user, by a password" ssh_login 'correct horse battery' $method nobody-here true
         fails "$method: an empty password" ssh_login "" $method alice true
 done
 is "$(ssh_login "$key@acme" password acme-deploy 'id -un')" acme-deploy "a key may name its own org"
@@ -150,8 +151,8 @@ wait $tracer 2>/dev/null
 kill -STOP "$daemon_pid"
 before=$(date +%s)
 fails "a token, with the daemon frozen" ssh_login "$key" password acme-deploy true
-[ $(($(date +%s) - before)) -le 8 ]
-ok $? "is refused within the deadline"
+[ $(($(date +%s) - before)) -le 20 ]
+ok $? "is refused, and nobody waits for ever"
 is "$(ssh_login 'correct horse battery' password alice 'id -un')" alice "a password, with the daemon frozen"
 kill -CONT "$daemon_pid"
 is "$(ssh_login "$key" password acme-deploy 'id -un')" acme-deploy "a token, once it goes on"
@@ -174,18 +175,41 @@ done
 ok $? "a restart in the middle of logins refuses at most those it hit ($refusals of 6)"
 is "$(ssh_login "$pat@acme" password alice 'id -un')" alice "and none after it"
 
-# No secret anywhere.
-host_daemon_stop
-found=
-for token in "$key" "$pat" "$bobs" "$short"; do
-        secret=${token#*.}
-        for piece in "$secret" "${secret:5:16}" "${secret:20:16}"; do
-                if grep -aqr -- "$piece" /var/lib/orgtoken "$work/daemon.log" "$work/sshd.log" /var/log /run/orgtoken; then
-                        found="$found ${token:0:9}"
-                fi
+# No secret anywhere: no twelve characters in a row of any, plain or in base64, in what anybody can ask for, in what
+# is kept, or in what is logged.
+{
+        for json in "" --json; do
+                for words in "key list acme" "pat list" "whoami" "org show acme" "member list acme" "account list" \
+                        "status" "user list" "sudoers" "revoke --all --dry-run"; do
+                        # shellcheck disable=SC2086 # lists of words
+                        orgtoken $json $words
+                done
+                # shellcheck disable=SC2086
+                as alice orgtoken $json pat list
+                # shellcheck disable=SC2086
+                as alice orgtoken $json whoami
+                for token in "$key" "$pat@acme" "$bobs" "$short" "${key%?}x"; do
+                        # shellcheck disable=SC2086
+                        printf '%s\n' "$token" | orgtoken $json check --account acme-deploy --service sshd
+                done
         done
-done
-is "$found" "" "no piece of a secret is in the store, the logs or the daemon's output"
+} >"$work/lists" 2>&1
+tr '\0' '\n' <"/proc/$daemon_pid/environ" >>"$work/lists"
+tr '\0' '\n' <"/proc/$daemon_pid/cmdline" >>"$work/lists"
+host_daemon_stop
+for token in "$key" "$pat" "$bobs" "$short" "$near" "$far" "$limited"; do
+        secret=${token#*.}
+        for ((i = 0; i + 12 <= ${#secret}; i++)); do echo "${secret:i:12}"; done
+        for ((i = 0; i < 3; i++)); do printf '%s' "${secret:i:36}" | base64 -w0 && echo; done
+done >"$work/pieces"
+places="/var/lib/orgtoken /run/orgtoken /var/log $work/daemon.log $work/sshd.log $work/lists"
+# shellcheck disable=SC2086 # a list of places
+is "$(grep -larF -f "$work/pieces" $places)" "" \
+        "no piece of a secret is in the store, the logs, the daemon's output or any list"
+printf 'x%s\n' "$near" >"$work/planted"
+is "$(grep -larF -f "$work/pieces" "$work/planted")" "$work/planted" "(and it would be found)"
+[ "$(wc -l <"$work/lists")" -gt 100 ]
+ok $? "(and the lists were there)"
 lacks "$(cat "$work/daemon.log")" "correct horse" "nor is a password"
 contains "$(cat "$work/daemon.log")" "${pat:0:10}" "(the key id is)"
 is "$(stat -c %a /var/lib/orgtoken)" 700 "the state directory is its owner's alone"
