@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 16
-#define PATIENCE_MS   20000 /* for what has to come; a slow machine is no failure */
+#define PATIENCE_MS   60000 /* for what has to come; a slow machine is no failure */
 
 /* Opened while we are still root: the build tree may be closed to others. */
 static int program_fd = -1;
