@@ -227,6 +227,8 @@ valgrind_programs = $(test_programs)
 # The fuzz targets, for tests/fuzz/run alone, which configures with clang. Each names the parts that it fuzzes:
 # of two functions of one name only the part's own may answer.
 fuzz_targets = \
+  %D%/fuzz/fuzz_args \
+  %D%/fuzz/fuzz_askpass \
   %D%/fuzz/fuzz_cidr \
   %D%/fuzz/fuzz_expiry \
   %D%/fuzz/fuzz_limits \
@@ -238,6 +240,7 @@ fuzz_targets = \
   %D%/fuzz/fuzz_pam_options \
   %D%/fuzz/fuzz_restore \
   %D%/fuzz/fuzz_pamstack \
+  %D%/fuzz/fuzz_scanner \
   %D%/fuzz/fuzz_store_open \
   %D%/fuzz/fuzz_token \
   %D%/fuzz/fuzz_verifier \
@@ -246,6 +249,10 @@ fuzz_targets = \
 EXTRA_PROGRAMS += $(fuzz_targets)
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la $(CMOCKA_LIBS) $(PAM_LIBS)
+%C%_fuzz_fuzz_args_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_args_LDADD = cli/libcli.la common/libcommon.la
+%C%_fuzz_fuzz_askpass_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_askpass_LDADD = askpass/libaskpass.la common/libcommon.la
 %C%_fuzz_fuzz_cidr_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_cidr_LDADD = common/libcommon.la
 %C%_fuzz_fuzz_expiry_LDFLAGS = $(fuzz_ldflags)
@@ -268,6 +275,8 @@ fuzz_daemon = %D%/support/libsupport.la daemon/libdaemon.la common/libcommon.la 
 %C%_fuzz_fuzz_restore_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_pamstack_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_pamstack_LDADD = cli/libcli.la common/libcommon.la
+%C%_fuzz_fuzz_scanner_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_scanner_LDADD = cli/libcli.la common/libcommon.la
 %C%_fuzz_fuzz_store_open_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_store_open_LDADD = $(fuzz_daemon)
 %C%_fuzz_fuzz_token_LDFLAGS = $(fuzz_ldflags)
