@@ -151,11 +151,18 @@ static int authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
                         pam_syslog(pamh, LOG_DEBUG, "not a token, not ours");
                 return options.token_only ? PAM_AUTH_ERR : PAM_USER_UNKNOWN;
         }
-        code = authenticate_token(pamh, flags, &options);
-        /* Whatever came of it: no keyring, mount or LDAP module after us gets a token. libpam
-           overwrites its copy. */
-        (void)pam_set_item(pamh, PAM_AUTHTOK, NULL);
-        return code;
+        return authenticate_token(pamh, flags, &options);
+}
+
+/* Whatever came of it, a mistyped option and one that an earlier module asked for included: no
+   keyring, mount or LDAP module after us gets a token. libpam overwrites its copy. */
+static void drop_token(pam_handle_t *pamh)
+{
+        const void *typed = NULL;
+
+        if (pam_get_item(pamh, PAM_AUTHTOK, &typed) == PAM_SUCCESS &&
+            token_is_shaped(view_of(typed)))
+                (void)pam_set_item(pamh, PAM_AUTHTOK, NULL);
 }
 
 /* Is what was allowed in this handle still allowed? */
@@ -268,6 +275,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
         int saved = errno;
         int code = authenticate(pamh, flags, argc, argv);
 
+        drop_token(pamh);
         errno = saved;
         return code;
 }

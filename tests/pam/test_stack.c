@@ -150,6 +150,29 @@ static void test_what_a_later_module_finds(void **state)
         (void)harness_free(h);
 }
 
+/* A line that is wrong judges nothing, and the token that an earlier module asked for goes no
+   further all the same. */
+static void test_token_before_a_wrong_line(void **state)
+{
+        struct harness *h = harness_new(NULL);
+        char stack[512];
+
+        (void)state;
+        (void)snprintf(stack, sizeof(stack),
+                       "auth optional @SPY authtok=%s\nauth optional @M orgs=acme\n"
+                       "auth optional @SPY",
+                       harness_token(TOKEN_PAT, NULL));
+        (void)harness_login(h, stack, NULL);
+        assert_int_equal(spied(h, "auth authtok=(none)"), 2);
+        (void)harness_login(h,
+                            "auth optional @SPY authtok=hunter2\nauth optional @M orgs=acme\n"
+                            "auth optional @SPY",
+                            NULL);
+        assert_int_equal(spied(h, "auth authtok=hunter2"), 1);
+        assert_int_equal(harness_connections(h), 0);
+        (void)harness_free(h);
+}
+
 /* CVE-2025-23013: a failure that is PAM_IGNORE, beside a module that said yes, lets anybody in. */
 static void test_no_failure_is_ignore(void **state)
 {
@@ -229,6 +252,7 @@ int main(void)
                 cmocka_unit_test(test_password_with_a_dead_daemon),
                 cmocka_unit_test(test_without_authentication),
                 cmocka_unit_test(test_what_a_later_module_finds),
+                cmocka_unit_test(test_token_before_a_wrong_line),
                 cmocka_unit_test(test_no_failure_is_ignore),
                 cmocka_unit_test(test_user_changed_behind_us),
                 cmocka_unit_test(test_no_password_change),
