@@ -293,8 +293,8 @@ static void test_account_lines(void **state)
         static const char *const ignored[] = {
                 "account optional pam_orgtoken.so\n",
                 "account [success=ok default=ignore] pam_orgtoken.so\n",
-                "account [success=ok ignore=ignore perm_denied=bad default=ignore] "
-                "pam_orgtoken.so\n",
+                ("account [success=ok ignore=ignore perm_denied=bad default=ignore] "
+                 "pam_orgtoken.so\n"),
                 "account sufficient pam_unix.so\naccount required pam_orgtoken.so\n",
         };
         char text[512];
