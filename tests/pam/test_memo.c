@@ -236,10 +236,19 @@ static void test_source(void **state)
                                       .tty = cases[i].tty,
                                       .rhost = cases[i].rhost};
                 struct request_facts facts;
+                struct wire_message m;
 
                 h.env[0] = strdup(cases[i].variable);
                 assert_null(request_facts_from_pam(fake_host_open(&h), &facts));
                 assert_int_equal(facts.remote, cases[i].rhost && cases[i].rhost[0]);
+                /* And so it is sent. */
+                assert_int_equal(request_verify(&facts, &no_options, VIEW("t"), VIEW_ABSENT, &m),
+                                 0);
+                assert_int_equal(wire_number(&m, WIRE_F_REMOTE, 0), facts.remote);
+                assert_int_equal(wire_has(&m, WIRE_F_REMOTE), facts.remote);
+                assert_int_equal(wire_has(&m, WIRE_F_TTY), cases[i].tty != NULL);
+                assert_true(!cases[i].tty ||
+                            view_equal_str(wire_text(&m, WIRE_F_TTY), cases[i].tty));
                 if (cases[i].source)
                         assert_true(view_equal_str(facts.source, cases[i].source));
                 else
