@@ -28,7 +28,7 @@ static bool is_within(struct view part, struct view whole)
 static void check_entry(const struct entry *e, struct view text)
 {
         require(e->kind == SOURCE_FILE || e->kind == SOURCE_CREDENTIAL ||
-                e->kind == SOURCE_COMMAND);
+                e->kind == SOURCE_KEYRING || e->kind == SOURCE_COMMAND);
         require(!view_is_empty(e->value) && is_within(e->value, text));
         require(!e->org.ptr || (is_within(e->org, text) && name_is_org(e->org)));
 }

@@ -115,7 +115,7 @@ is "$(orgtoken revoke --all --org leaky --used-since 1d)" "1 token revoked: 1 ke
 fails "which ends it" ssh_login "$stolen" password leaky-app true
 
 # A token that ends soon: a line where somebody reads it, in an interactive login.
-soon=$(orgtoken key create acme --name soon --expires 5d 2>/dev/null)
+soon=$(orgtoken key create acme --name soon --expires "@$(($(date +%s) + 5 * 86400 - 3600))" 2>/dev/null)
 interactive() { # TOKEN
         printf '%s\n' "$1" >"$work/password"
         # shellcheck disable=SC2086 # a list of options
