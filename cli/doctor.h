@@ -43,7 +43,7 @@ struct doctor_scenario {
         int unknown;  /* those that this command does not know, in auth */
         const struct pamstack_line *refuses; /* answers perm_denied, whatever it is; NULL: none */
 };
-/* A pamwalk_answer; context is a scenario. doctor_service.c */
+/* A pamwalk_answer; context is a scenario. This and the next two: doctor_lines.c */
 int doctor_answer(void *context, const struct pamstack_line *l);
 
 static inline bool doctor_is_ours(const struct pamstack_line *l)

@@ -31,6 +31,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
   %D%/commands.c \
   %D%/doctor.h \
   %D%/doctor_host.c \
+  %D%/doctor_lines.c \
   %D%/doctor_people.c \
   %D%/doctor_phases.c \
   %D%/doctor_programs.c \

@@ -185,6 +185,9 @@ void query_text(struct query *q, char *buf, size_t size); /* NULL gives "" */
 bool query_bytes(struct query *q, void *bytes, size_t len);
 void query_limits(struct query *q, struct record_limits *ret);
 
+/* One of SQLite's own checks of the file. 0: it is whole; -EUCLEAN; or an error. */
+int query_integrity(struct store_reader *r, enum store_sql check);
+
 /* ---- store_sqlite_row.c: a row, in the order of the columns in store_sqlite_query.c ---- */
 
 int query_load_org(struct query *q, struct record_org *ret);

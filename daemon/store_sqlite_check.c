@@ -16,21 +16,6 @@ static inline void sqlite3_finalizep(sqlite3_stmt **statement)
         (void)sqlite3_finalize(*statement);
 }
 
-static int check_pages(struct store_reader *r)
-{
-        _cleanup_(query_end) struct query q = query_begin(r, SQL_INTEGRITY_WHOLE);
-        char answer[8];
-        int e = query_row(&q);
-
-        if (e < 0)
-                return e == -ENOENT ? -EUCLEAN : e;
-        /* Longer than the buffer is a complaint, and so a failure of query_text() too. */
-        query_text(&q, answer, sizeof(answer));
-        if (q.error < 0)
-                return q.error;
-        return strcmp(answer, "ok") == 0 ? 0 : -EUCLEAN;
-}
-
 /* 0 where the query finds nothing: each of its rows is something wrong. */
 static int check_none(struct store_reader *r, enum store_sql sql)
 {
@@ -111,7 +96,7 @@ static int check_schema(struct store_reader *r)
 
 int store_check(struct store_reader *r)
 {
-        int e = check_pages(r);
+        int e = query_integrity(r, SQL_INTEGRITY_WHOLE);
 
         if (e == 0)
                 e = check_schema(r);

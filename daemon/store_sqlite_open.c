@@ -401,15 +401,5 @@ int store_freshness(struct store_reader *r, struct store_freshness *ret)
    write does not load them. */
 int store_integrity(struct store_reader *r)
 {
-        _cleanup_(query_end) struct query q = query_begin(r, SQL_INTEGRITY);
-        char answer[8];
-        int e = query_row(&q);
-
-        if (e < 0)
-                return e == -ENOENT ? -EUCLEAN : e;
-        /* Longer than the buffer is a complaint, and so a failure of query_text() too. */
-        query_text(&q, answer, sizeof(answer));
-        if (q.error < 0)
-                return q.error;
-        return strcmp(answer, "ok") == 0 ? 0 : -EUCLEAN;
+        return query_integrity(r, SQL_INTEGRITY);
 }

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "daemon/store_sqlite.h"
 
 /* In the order in which store_sqlite_row.c reads them. */
@@ -399,4 +400,19 @@ void query_limits(struct query *q, struct record_limits *ret)
         }
         memcpy(ret->bytes, sqlite3_column_blob(q->statement, column), (size_t)len);
         ret->len = (uint16_t)len;
+}
+
+int query_integrity(struct store_reader *r, enum store_sql check)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, check);
+        char answer[8];
+        int e = query_row(&q);
+
+        if (e < 0)
+                return e == -ENOENT ? -EUCLEAN : e;
+        /* Longer than the buffer is a complaint, and so a failure of query_text() too. */
+        query_text(&q, answer, sizeof(answer));
+        if (q.error < 0)
+                return q.error;
+        return strcmp(answer, "ok") == 0 ? 0 : -EUCLEAN;
 }
