@@ -164,6 +164,7 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/model_run.h \
   %D%/support/pam_harness.h \
   %D%/support/store_fixture.h \
+  %D%/support/valgrind.h \
   %D%/support/world.h \
   %D%/unit/client_fixture.h \
   %D%/unit/wire_golden.h

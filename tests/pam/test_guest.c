@@ -21,6 +21,7 @@
 #include <security/pam_modules.h>
 
 #include "tests/support/pam_harness.h"
+#include "tests/support/valgrind.h"
 
 #define STACK                                                                                      \
         "auth required @M timeout=2000\naccount required @M timeout=2000\n"                        \
@@ -151,20 +152,16 @@ static void assert_same(void)
 /* valgrind and the sanitizers keep memory and files of their own. */
 static bool is_watched(void)
 {
-        const char *preloaded = getenv("LD_PRELOAD");
-
 #ifdef __SANITIZE_ADDRESS__
         return true;
 #endif
-        return preloaded && strstr(preloaded, "vgpreload");
+        return valgrind_is_here();
 }
 
 /* How often: under valgrind a thirtieth, where each time takes as much longer. */
 static long times(long often)
 {
-        const char *preloaded = getenv("LD_PRELOAD");
-
-        return preloaded && strstr(preloaded, "vgpreload") ? often / 30 : often;
+        return valgrind_is_here() ? often / 30 : often;
 }
 
 static long transactions(void)

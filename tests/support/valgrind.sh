@@ -1,19 +1,27 @@
-#!/bin/sh
-# Runs test programs under valgrind, in the build directory: leaks, uninitialised reads and bad accesses fail.
-# TAP on standard output, one line a program.
-echo "1..$#"
-n=0 bad=0
-for program in "$@"; do
-        n=$((n + 1))
+#!/bin/bash
+# Runs test programs under valgrind, in the build directory, one a processor: leaks, uninitialised reads and bad
+# accesses fail. TAP on standard output, one line a program.
+#
+#   valgrind.sh PROGRAM ...
+set -uo pipefail
+
+if [ "${1-}" = --one ]; then
+        program=$2
         log=$program.valgrind.log
-        if libtool_words=$(./libtool --mode=execute valgrind --quiet --error-exitcode=99 --leak-check=full \
+        if words=$(./libtool --mode=execute valgrind --quiet --error-exitcode=99 --leak-check=full \
                 --show-leak-kinds=definite --errors-for-leak-kinds=definite --keep-debuginfo=yes \
                 --log-file="$PWD/$log" "./$program" 2>&1); then
-                echo "ok $n - $program"
+                echo "ok - $program"
         else
-                bad=$((bad + 1))
-                echo "not ok $n - $program"
-                { tail -n 5 "$log"; printf '%s\n' "$libtool_words" | grep -E 'not ok|FAILED|rror' | tail -n 10; } | sed 's/^/# /'
+                # In one piece, so that two programs' words do not mix.
+                echo "not ok - $program
+$({ tail -n 5 "$log"; printf '%s\n' "$words" | grep -E 'not ok|FAILED|rror' | tail -n 10; } | sed 's/^/# /')"
         fi
-done
-[ $bad = 0 ]
+        exit 0
+fi
+
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+echo "1..$#"
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I PROGRAM bash "$0" --one PROGRAM | tee "$results"
+[ "$(grep -c '^ok' "$results")" = $# ]
