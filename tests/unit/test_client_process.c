@@ -21,6 +21,7 @@
 
 #include "common/client.h"
 #include "tests/support/fake_daemon.h"
+#include "tests/support/valgrind.h"
 #include "tests/unit/client_fixture.h"
 
 /* The peer is gone: an error, not a signal. (Linux sends none for this type of socket as it is; the
@@ -87,10 +88,11 @@ static void test_interrupted(void **state)
                 {{.behaviour = FAKE_LATE, .delay_ms = 40}, 0},
         };
         const struct itimerval often = {{0, 3000}, {0, 3000}}, never = {{0, 0}, {0, 0}};
-        struct sigaction action = {.sa_handler = count_alarm}, before;
+        struct sigaction action = {.sa_handler = count_alarm};
 
         (void)state;
-        assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+        /* It stays: the last of the signals may still be on its way, under valgrind for a while. */
+        assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct fake_script script = {.steps = {cases[i].step}};
                 struct client c = CLIENT_INIT;
@@ -112,7 +114,6 @@ static void test_interrupted(void **state)
                 assert_true(r == 0 || now_ms() - start < LATE_MS);
                 client_close(&c);
         }
-        assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
 }
 
 /* Runs body in a child, for what would disturb the test program. Its result, or -1 for a death. */
@@ -181,7 +182,8 @@ static void test_descriptors(void **state)
         (void)state;
         fake = fake_daemon_start(path, NULL);
         assert_int_equal(in_child(exchange_without_standard_streams), 0);
-        assert_int_equal(in_child(connect_without_descriptors), 0);
+        /* valgrind keeps this limit for itself. */
+        assert_int_equal(in_child(connect_without_descriptors), valgrind_is_here() ? 77 : 0);
         r = in_child(exchange_above_fd_setsize);
         assert_true(r == 0 || r == 77);
 }
