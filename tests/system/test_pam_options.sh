@@ -55,7 +55,7 @@ auth "" "$pat" acme-deploy 0
 auth "" "$pat" alice $AUTH_ERR
 auth "" "$key" globex-deploy $AUTH_ERR
 auth "" hunter2 alice $USER_UNKNOWN
-auth "" "${key%?}x" acme-deploy $AUTH_ERR
+auth "" "${key%?}_" acme-deploy $AUTH_ERR
 
 auth "org=acme" "$pat" alice 0
 auth "org=globex" "$pat" alice 0
@@ -155,7 +155,7 @@ printf '#!/bin/sh\ncat >>%s/seen\n' "$work" >"$work/look"
 chmod 0755 "$work/look"
 stack "auth [success=1 user_unknown=ignore default=die] pam_orgtoken.so" \
         "auth required pam_exec.so expose_authtok $work/look" "auth required pam_permit.so"
-for secret in "$key" "$globex" "${key%?}x" "Bearer $key" "$spare" hunter2; do
+for secret in "$key" "$globex" "${key%?}_" "Bearer $key" "$spare" hunter2; do
         ask "$secret" orgtest acme-deploy auth >/dev/null
 done
 is "$(tr -d '\0' <"$work/seen")" hunter2 "the module behind sees the password and no token"

@@ -188,7 +188,7 @@ is "$(ssh_login "$pat@acme" password alice 'id -un')" alice "and none after it"
                 as alice orgtoken $json pat list
                 # shellcheck disable=SC2086
                 as alice orgtoken $json whoami
-                for token in "$key" "$pat@acme" "$bobs" "$short" "${key%?}x"; do
+                for token in "$key" "$pat@acme" "$bobs" "$short" "${key%?}_"; do
                         # shellcheck disable=SC2086
                         printf '%s\n' "$token" | orgtoken $json check --account acme-deploy --service sshd
                 done
