@@ -81,10 +81,14 @@ fails "sudo with the account's own password, of which there is none" \
 
 # Day to day: each line, with the key id of a key that is there.
 block 'Day to day' 1 | sed "s/ *#.*//; s/ak_4fK9aQ/${key:0:9}/" >"$work/daily"
+# What it calls a leaked log is one, with a token that is there.
+cd "$work" && printf 'login with %s\n' "$ci" >leaked.log || exit 1
 while read -r line; do
         case $line in
         *"orgtoken check"*) succeeds "$line" bash -c "printf '%s\n' '$pat' | $line --service sshd" ;;
-        *revoke*) succeeds "$line" bash -c "$line" ;;
+        # 1: something was found.
+        *"orgtoken scan"*) is "$($line 2>&1; echo $?)" "leaked.log:1: ${ci:0:9} revoked
+1" "$line" ;;
         *) succeeds "$line" bash -c "$line" ;;
         esac
 done <"$work/daily"
