@@ -1,4 +1,4 @@
-EXTRA_DIST += %D%/ASSURANCE.md %D%/PROTOCOL.md
+EXTRA_DIST += %D%/ASSURANCE.md %D%/PERFORMANCE.md %D%/PROTOCOL.md
 dist_doc_DATA += %D%/ELEVATION.md %D%/RECOVERY.md
 dist_pkgdata_DATA = %D%/gitleaks.toml
 
