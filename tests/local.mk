@@ -49,7 +49,6 @@ test_programs = \
   %D%/pam/test_guest \
   %D%/pam/test_hostile \
   %D%/pam/test_memo \
-  %D%/pam/test_memory \
   %D%/pam/test_notice \
   %D%/pam/test_options \
   %D%/pam/test_org \
@@ -104,6 +103,10 @@ test_programs = \
   %D%/daemon/test_verify_table \
   %D%/daemon/test_verify_trace \
   %D%/daemon/test_worker
+if !SANITIZERS
+# Brings a malloc() of its own, as the sanitizers do.
+test_programs += %D%/pam/test_memory
+endif
 check_PROGRAMS += $(test_programs)
 TESTS += $(test_programs)
 

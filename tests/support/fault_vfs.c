@@ -387,7 +387,8 @@ static void grow(struct image *image, size_t len)
 static void put_bytes(struct image *image, int64_t at, const unsigned char *bytes, size_t len)
 {
         grow(image, (size_t)at + len);
-        memcpy(image->bytes + at, bytes, len);
+        if (len > 0)
+                memcpy(image->bytes + at, bytes, len);
         image->there = true;
 }
 
@@ -572,9 +573,10 @@ static void start_record(const char *dir)
         DIR *d;
         char *real = realpath(dir, NULL);
 
-        must(real != NULL && strlen(real) < sizeof(record.dir), dir);
-        (void)snprintf(record.dir, sizeof(record.dir), "%s", real);
+        must(real != NULL, dir);
         record.dir_len = strlen(real);
+        must(record.dir_len < sizeof(record.dir), dir);
+        memcpy(record.dir, real, record.dir_len + 1);
         d = opendir(dir);
         must(d != NULL, dir);
         for (struct dirent *entry; (entry = readdir(d));)
