@@ -333,8 +333,8 @@ static void test_user_names(void **state)
                                           "a/b",
                                           "a:b",
                                           "b\xc3\xb6",
-                                          "\xe2\x80\xae"
-                                          "bob",
+                                          ("\xe2\x80\xae"
+                                           "bob"),
                                           "\xff"};
         struct manage_fixture *f = *state;
         char longname[NAME_USER_MAX + 2];

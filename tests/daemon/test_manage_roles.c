@@ -185,7 +185,10 @@ static void fill(struct scene *s, enum wire_verb verb)
                 set_text(f, WIRE_F_ORG, "acme");
                 set_text(f, WIRE_F_NAME, "second");
                 return;
-        case WIRE_V_ORG_SET: set_number(f, WIRE_F_MAX_LIFE, 1000000000); /* fall through */
+        case WIRE_V_ORG_SET:
+                set_number(f, WIRE_F_MAX_LIFE, 1000000000);
+                set_text(f, WIRE_F_ORG, "acme");
+                return;
         case WIRE_V_ORG_SHOW:
         case WIRE_V_ORG_SUSPEND:
         case WIRE_V_ORG_RESUME:
@@ -194,9 +197,15 @@ static void fill(struct scene *s, enum wire_verb verb)
         case WIRE_V_KEY_LIST: set_text(f, WIRE_F_ORG, "acme"); return;
         case WIRE_V_KEY_REVOKE:
         case WIRE_V_ROTATE: set_text(f, WIRE_F_KEY_ID, s->key); return;
-        case WIRE_V_PAT_CREATE: set_text(f, WIRE_F_NAME, "another"); /* fall through */
+        case WIRE_V_PAT_CREATE:
+                set_text(f, WIRE_F_NAME, "another");
+                set_text(f, WIRE_F_USER, "bob");
+                return;
         case WIRE_V_PAT_LIST: set_text(f, WIRE_F_USER, "bob"); return;
-        case WIRE_V_PAT_RENAME: set_text(f, WIRE_F_NAME, "renamed"); /* fall through */
+        case WIRE_V_PAT_RENAME:
+                set_text(f, WIRE_F_NAME, "renamed");
+                set_text(f, WIRE_F_KEY_ID, s->pat);
+                return;
         case WIRE_V_PAT_REVOKE: set_text(f, WIRE_F_KEY_ID, s->pat); return;
         case WIRE_V_HOST_SET: set_number(f, WIRE_F_MAX_UNUSED, 0); return;
         case WIRE_V_BACKUP:

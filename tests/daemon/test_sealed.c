@@ -378,8 +378,8 @@ static void test_edited_tokens(void **state)
                 "proof = NULL",
                 "mac = zeroblob(32)",
                 "mac = (SELECT mac FROM token t WHERE t.kind = 1)",
-                "proof = (SELECT proof FROM token t WHERE t.kind = 1),"
-                " mac = (SELECT mac FROM token t WHERE t.kind = 1)",
+                ("proof = (SELECT proof FROM token t WHERE t.kind = 1),"
+                 " mac = (SELECT mac FROM token t WHERE t.kind = 1)"),
                 "key_fingerprint = key_fingerprint - 1",
                 "ends_at = 1800000000, end_mac = zeroblob(32), end_reason = 'rotated'",
                 "ends_at = 1800000000",

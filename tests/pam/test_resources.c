@@ -29,7 +29,7 @@ static const char *token(void)
 
 /* A login with that limit in force, in a child: PAM's answer. What came before it, loading and
    parsing the stack, is the application's own need. */
-static int login_under(struct harness *h, int resource, rlim_t soft)
+static int login_under(struct harness *h, unsigned int resource, rlim_t soft)
 {
         struct rlimit limit = {soft, soft};
         int status = 0;
@@ -52,7 +52,7 @@ static int login_under(struct harness *h, int resource, rlim_t soft)
 
 static void test_limits_of_no_concern(void **state)
 {
-        static const int resources[] = {
+        static const unsigned int resources[] = {
                 RLIMIT_NPROC,      RLIMIT_FSIZE,    RLIMIT_CORE,  RLIMIT_MEMLOCK, RLIMIT_NICE,
                 RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_STACK, RLIMIT_LOCKS,   RLIMIT_RTPRIO};
         struct harness *h = harness_new(NULL);

@@ -88,8 +88,8 @@ static void test_prompts_that_are_not(void **state)
         static const char *const rows[] = {
                 "",
                 "Password: ",
-                "The authenticity of host 'host (10.0.0.1)' can't be established.\n"
-                "Are you sure you want to continue connecting (yes/no/[fingerprint])? ",
+                ("The authenticity of host 'host (10.0.0.1)' can't be established.\n"
+                 "Are you sure you want to continue connecting (yes/no/[fingerprint])? "),
                 "Please type 'yes', 'no' or the fingerprint: ",
                 "Enter passphrase for key '/home/alice/.ssh/id_ed25519': ",
                 "Enter passphrase for /home/alice/.ssh/id_rsa: ",
