@@ -151,10 +151,11 @@ static int match_key(struct restore *s)
         bool in_file;
         int e = read_host_key(s->o, &s->key, &in_file);
 
-        if (e == 0)
-                e = store_freshness(store_writer_reader(s->writer), &freshness);
         if (e < 0)
                 return e;
+        e = store_freshness(store_writer_reader(s->writer), &freshness);
+        if (e < 0)
+                return tell_errno(e, "the backup cannot be read");
         if (freshness.fingerprint == keyhash_fingerprint(s->key))
                 return 0;
         if (s->r->key_file < 0)

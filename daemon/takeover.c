@@ -45,10 +45,13 @@ static int each_token(struct store_reader *reader, store_token_visitor visit, vo
 static int take_last_use(struct takeover *t, int64_t id)
 {
         struct record_last_use use;
+        int e = store_find_last_use(t->from.reader, id, &use);
 
-        if (store_find_last_use(t->from.reader, id, &use) < 0 || use.at == 0)
-                return 0;
-        return store_put_last_use(t->to.writer, &use);
+        if (e == -ENOMEM)
+                return e;
+        if (e < 0)
+                t->report.unjudged++;
+        return e == 0 && use.at != 0 ? store_put_last_use(t->to.writer, &use) : 0;
 }
 
 static int take_end(struct takeover *t, struct record_token *token, const struct record_token *old,

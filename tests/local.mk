@@ -147,6 +147,8 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/fake_daemon.c \
   %D%/support/fault_vfs.c \
   %D%/support/killed.c \
+  %D%/support/captured.c \
+  %D%/support/files.c \
   %D%/support/manage_fixture.c \
   %D%/support/manage_model.c \
   %D%/support/manage_remote.c \
@@ -156,9 +158,12 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/bench/bench.h \
   %D%/daemon/verifier_scene.h \
   %D%/daemon/verify_scene.h \
+  %D%/support/captured.h \
   %D%/support/daemon_fixture.h \
   %D%/support/fake_daemon.h \
   %D%/support/fault_vfs.h \
+  %D%/support/faulty_calls.h \
+  %D%/support/files.h \
   %D%/support/killed.h \
   %D%/support/manage_fixture.h \
   %D%/support/manage_model.h \
@@ -187,12 +192,21 @@ tests_daemon_test_verify_rows_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_table_LDADD = $(memory_ldadd)
 tests_daemon_test_verify_trace_LDADD = $(memory_ldadd)
 
-# The daemon with calls that fail, for test_faults.
+# Calls that fail, in the program that is linked with them: in the daemon, for test_faults, and in tests.
+check_LTLIBRARIES += %D%/support/libfaulty.la
+%C%_support_libfaulty_la_SOURCES = %D%/support/faulty_calls.c
+%C%_support_libfaulty_la_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
+faulty_ldadd = %D%/support/libfaulty.la $(LDADD)
+faulty_ldflags = $(AM_LDFLAGS) -rdynamic
+%C%_daemon_test_restore_LDADD = $(faulty_ldadd)
+%C%_daemon_test_restore_LDFLAGS = $(faulty_ldflags)
+%C%_daemon_test_rotate_key_LDADD = $(faulty_ldadd)
+%C%_daemon_test_rotate_key_LDFLAGS = $(faulty_ldflags)
 check_PROGRAMS += %D%/support/faulty_orgtokend
-%C%_support_faulty_orgtokend_SOURCES = daemon/main.c %D%/support/faulty_calls.c
+%C%_support_faulty_orgtokend_SOURCES = daemon/main.c
 %C%_support_faulty_orgtokend_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
-%C%_support_faulty_orgtokend_LDFLAGS = $(AM_LDFLAGS) -rdynamic
-%C%_support_faulty_orgtokend_LDADD = daemon/libdaemon.la
+%C%_support_faulty_orgtokend_LDFLAGS = $(faulty_ldflags)
+%C%_support_faulty_orgtokend_LDADD = %D%/support/libfaulty.la daemon/libdaemon.la
 
 # The daemon under clocks that a test sets, for test_clock. Its definitions stand before libc's.
 check_PROGRAMS += %D%/support/stepped_orgtokend

@@ -18,6 +18,9 @@
 #include "common/cleanup.h"
 #include "daemon/hostkey.h"
 #include "daemon/offline.h"
+#include "tests/support/captured.h"
+#include "tests/support/faulty_calls.h"
+#include "tests/support/files.h"
 #include "tests/support/killed.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/valgrind.h"
@@ -44,7 +47,7 @@ struct scene {
 
 static void path_in(const struct scene *s, const char *name, char ret[static 512])
 {
-        assert_in_range(snprintf(ret, 512, "%s/%s", s->f->dir, name), 1, 511);
+        files_path(s->f->dir, name, ret);
 }
 
 static void make_backup(struct scene *s, const char *name)
@@ -95,6 +98,8 @@ struct how {
         const char *key_file;
         bool accept;
         int64_t older_than; /* 0: not */
+        bool faulty;        /* see faulty_calls_begin() */
+        unsigned fails;
 };
 
 static int restore_with(const struct scene *s, const struct how *how)
@@ -107,6 +112,8 @@ static int restore_with(const struct scene *s, const struct how *how)
         int e;
 
         assert_true(r.file >= 0);
+        if (how->faulty)
+                faulty_calls_begin(how->fails);
         e = offline_restore(&o, &r);
         (void)close(r.file);
         close_fdp(&r.key_file);
@@ -120,57 +127,13 @@ static int restore(const struct scene *s)
 
 static bool is_there(const struct scene *s, const char *name)
 {
-        struct stat st;
-        char path[512];
-
-        path_in(s, name, path);
-        return lstat(path, &st) == 0;
-}
-
-static unsigned char *read_file(const char *path, size_t *ret_len)
-{
-        int fd = open(path, O_RDONLY);
-        struct stat st;
-        unsigned char *bytes;
-
-        assert_true(fd >= 0);
-        assert_int_equal(fstat(fd, &st), 0);
-        bytes = malloc((size_t)st.st_size + 1);
-        assert_non_null(bytes);
-        assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
-        assert_int_equal(close(fd), 0);
-        *ret_len = (size_t)st.st_size;
-        return bytes;
+        return files_are_there(s->f->dir, name);
 }
 
 /* What earlier restores of this test put aside. */
 static void remove_aside(const struct scene *s)
 {
-        DIR *d = opendir(s->f->dir);
-
-        assert_non_null(d);
-        for (struct dirent *entry; (entry = readdir(d));)
-                if (strstr(entry->d_name, ASIDE))
-                        (void)unlinkat(dirfd(d), entry->d_name, 0);
-        (void)closedir(d);
-}
-
-static void write_file(const char *path, const void *bytes, size_t len)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, bytes, len), (ssize_t)len);
-        assert_int_equal(close(fd), 0);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-        size_t len;
-        unsigned char *bytes = read_file(from, &len);
-
-        write_file(to, bytes, len);
-        free(bytes);
+        files_remove(s->f->dir, ASIDE);
 }
 
 static void make_backup_of(struct scene *s)
@@ -377,13 +340,13 @@ static void assert_gap(struct scene *s)
         struct record_token token;
 
         path_in(s, STORE_FILE, path);
-        before = there ? read_file(path, &len) : NULL;
+        before = there ? files_read(path, &len) : NULL;
         assert_int_equal(restore(s), -ESTALE);
         assert_false(is_there(s, STORE_STAGED STORE_FILE));
         assert_false(is_there(s, STORE_FILE ASIDE));
         assert_true(is_there(s, STORE_FILE) == there);
         if (there) {
-                after = read_file(path, &len_after);
+                after = files_read(path, &len_after);
                 assert_int_equal(len, len_after);
                 assert_memory_equal(before, after, len);
                 free(after);
@@ -391,7 +354,7 @@ static void assert_gap(struct scene *s)
         assert_int_equal(restore_with(s, &(struct how){.older_than = FIXTURE_NOW + 100}), 0);
         if (there) {
                 path_in(s, STORE_FILE ASIDE, path);
-                after = read_file(path, &len_after);
+                after = files_read(path, &len_after);
                 assert_int_equal(len, len_after);
                 assert_memory_equal(before, after, len);
                 free(after);
@@ -409,13 +372,7 @@ static void assert_gap(struct scene *s)
 
 static void remove_store(const struct scene *s)
 {
-        DIR *d = opendir(s->f->dir);
-
-        assert_non_null(d);
-        for (struct dirent *entry; (entry = readdir(d));)
-                if (strncmp(entry->d_name, STORE_FILE, strlen(STORE_FILE)) == 0)
-                        (void)unlinkat(dirfd(d), entry->d_name, 0);
-        (void)closedir(d);
+        files_remove(s->f->dir, STORE_FILE);
 }
 
 static void test_no_store(void **state)
@@ -442,13 +399,13 @@ static void test_damaged(void **state)
         fixture_revoke(s->f, s->revoked, LATER, "stolen");
         fixture_close(s->f);
         path_in(s, STORE_FILE, path);
-        bytes = read_file(path, &len);
+        bytes = files_read(path, &len);
         memset(bytes + len - 4096, 0x5a, 4096);
-        write_file(path, bytes, len);
+        files_write(path, bytes, len);
         assert_gap(s);
         /* No database any more. */
         memset(bytes, 0x5a, 100);
-        write_file(path, bytes, len);
+        files_write(path, bytes, len);
         free(bytes);
         remove_aside(s);
         assert_gap(s);
@@ -481,16 +438,16 @@ static void test_damaged_with_log(void **state)
 
         fixture_close(s->f);
         path_in(s, STORE_FILE, path);
-        write_file(path,
-                   "not a database, but longer than anything that is too short to be one,"
-                   " and so on and so on and so on",
-                   90);
+        files_write(path,
+                    "not a database, but longer than anything that is too short to be one,"
+                    " and so on and so on and so on",
+                    90);
         path_in(s, STORE_FILE "-wal", path);
-        bytes = read_file(s->backup, &len);
-        write_file(path, bytes, 4096);
+        bytes = files_read(s->backup, &len);
+        files_write(path, bytes, 4096);
         assert_int_equal(restore_with(s, &(struct how){.accept = true}), 0);
         path_in(s, STORE_FILE ASIDE "-wal", aside);
-        moved = read_file(aside, &moved_len);
+        moved = files_read(aside, &moved_len);
         assert_int_equal(moved_len, 4096);
         assert_memory_equal(moved, bytes, 4096);
         free(moved);
@@ -577,9 +534,9 @@ static void test_no_backup(void **state)
         size_t len;
 
         fixture_close(s->f);
-        bytes = read_file(s->backup, &len);
+        bytes = files_read(s->backup, &len);
         for (size_t cut = 0; cut < len; cut += cut < 600 ? 97 : 4096) {
-                write_file(s->backup, bytes, cut);
+                files_write(s->backup, bytes, cut);
                 assert_refused(s, -EUCLEAN);
         }
         for (size_t page = 0; page < len / 4096; page++) {
@@ -588,7 +545,7 @@ static void test_no_backup(void **state)
 
                 memcpy(kept, bytes + page * 4096, sizeof(kept));
                 memset(bytes + page * 4096, 0xa5, 200);
-                write_file(s->backup, bytes, len);
+                files_write(s->backup, bytes, len);
                 e = restore_with(s, &(struct how){.accept = true});
                 assert_int_equal(e, -EUCLEAN);
                 memcpy(bytes + page * 4096, kept, sizeof(kept));
@@ -625,7 +582,7 @@ static void test_other_schema(void **state)
                 path_in(s, STORE_FILE, store);
                 path_in(s, "kept", kept);
                 fixture_close(other);
-                copy_file(store, kept);
+                files_copy(store, kept);
                 fixture_tamper(other, changes[i]);
                 assert_int_equal(rename(store, s->backup), 0);
                 assert_int_equal(rename(kept, store), 0);
@@ -642,7 +599,7 @@ static void test_newer(void **state)
         path_in(s, STORE_FILE, store);
         path_in(s, "kept", kept);
         fixture_close(s->f);
-        copy_file(store, kept);
+        files_copy(store, kept);
         fixture_tamper(s->f, "PRAGMA user_version = 2");
         assert_int_equal(rename(store, s->backup), 0);
         assert_int_equal(rename(kept, store), 0);
@@ -715,23 +672,6 @@ static int work(void *context)
         return restore_with(i->s, &(struct how){.accept = i->accept});
 }
 
-static void put_back(const struct scene *s, const char *kept, const char *kept_log)
-{
-        DIR *d = opendir(s->f->dir);
-        char path[512];
-
-        assert_non_null(d);
-        for (struct dirent *entry; (entry = readdir(d));)
-                if (strstr(entry->d_name, STORE_FILE))
-                        (void)unlinkat(dirfd(d), entry->d_name, 0);
-        (void)closedir(d);
-        path_in(s, STORE_FILE, path);
-        copy_file(kept, path);
-        path_in(s, STORE_FILE "-wal", path);
-        if (kept_log)
-                copy_file(kept_log, path);
-}
-
 static unsigned stride(void)
 {
         return getenv("ORGTOKEN_LONG") ? 1 : valgrind_is_here() ? 20 * STRIDE : STRIDE;
@@ -742,19 +682,17 @@ static void test_interrupted(void **state)
 {
         struct scene *s = *state;
         struct interrupted i = {.s = s};
-        char kept[512], path[512];
+        struct files *kept;
         unsigned before = 0, after = 0;
         int ended = 0;
 
         take_away(s);
         fixture_close(s->f);
-        path_in(s, "kept", kept);
-        path_in(s, STORE_FILE, path);
-        copy_file(path, kept);
+        kept = files_keep(s->f->dir);
         for (unsigned n = 1; ended == 0; n += stride()) {
                 struct store_freshness freshness;
 
-                put_back(s, kept, NULL);
+                files_put_back(kept, s->f->dir);
                 ended = killed_at(work, &i, n);
                 if (ended < 0)
                         skip();
@@ -772,6 +710,7 @@ static void test_interrupted(void **state)
                 assert_taken_away(s);
                 fixture_close(s->f);
         }
+        kept = files_free(kept);
         assert_true(before > 0 && after > 0);
 }
 
@@ -781,21 +720,23 @@ static void test_interrupted_with_log(void **state)
 {
         struct scene *s = *state;
         struct interrupted i = {.s = s, .accept = true};
-        char kept[512], log[512];
+        struct files *kept;
+        char path[FILES_PATH_SIZE];
         unsigned none = 0;
         int ended = 0;
 
         fixture_close(s->f);
-        path_in(s, "kept", kept);
-        path_in(s, "kept-log", log);
-        write_file(kept, "rubbish", 7);
-        write_file(log, "rubbish that was its log", 24);
+        path_in(s, STORE_FILE, path);
+        files_write(path, "rubbish", 7);
+        path_in(s, STORE_FILE "-wal", path);
+        files_write(path, "rubbish that was its log", 24);
+        kept = files_keep(s->f->dir);
         for (unsigned n = 1; ended == 0; n += stride()) {
                 struct keyhash *key = NULL;
                 const char *why = NULL;
                 int e;
 
-                put_back(s, kept, log);
+                files_put_back(kept, s->f->dir);
                 ended = killed_at(work, &i, n);
                 if (ended < 0)
                         skip();
@@ -813,7 +754,98 @@ static void test_interrupted_with_log(void **state)
                 assert_int_equal(judge_text(s, s->kept, s->kept_text), SEALED_LIVE);
                 fixture_close(s->f);
         }
+        kept = files_free(kept);
         assert_true(none > 0 || stride() > 1);
+}
+
+/* ---- every call that can fail ---- */
+
+/* The backup is from before a rotation, so that every part of the work has its turn. */
+static void rotate_after_backup(struct scene *s, char ret_old_key[static FILES_PATH_SIZE])
+{
+        struct offline o = {.state_dir = s->f->dir, .now = FIXTURE_NOW + 300};
+        const char *why;
+        char path[FILES_PATH_SIZE];
+
+        path_in(s, HOSTKEY_FILE, path);
+        path_in(s, "key-that-was", ret_old_key);
+        files_copy(path, ret_old_key);
+        fixture_close(s->f);
+        assert_int_equal(offline_rotate_key(&o, -1), 0);
+        s->f->key = keyhash_free(s->f->key);
+        assert_int_equal(hostkey_load(s->f->dir, NULL, LATER, &s->f->key, &why), 0);
+        fixture_open(s->f);
+}
+
+struct faulty {
+        struct scene *s;
+        struct files *kept;
+        char old_key[FILES_PATH_SIZE];
+        unsigned failed, done;
+};
+
+static int restore_faulty(const struct faulty *f, unsigned n)
+{
+        struct how how = {.key_file = f->old_key, .faulty = true, .fails = n};
+
+        files_put_back(f->kept, f->s->f->dir);
+        return restore_with(f->s, &how);
+}
+
+/* All that was taken away is so: in the store that was, or in the one that is now in its place. */
+static void assert_nothing_given_back(const struct scene *s)
+{
+        fixture_open(s->f);
+        assert_int_equal(store_check(store_writer_reader(s->f->writer)), 0);
+        assert_taken_away(s);
+        fixture_close(s->f);
+}
+
+static void fail_at(struct faulty *f, unsigned n)
+{
+        const char *said;
+        int e;
+
+        captured_begin();
+        e = restore_faulty(f, n);
+        assert_true(faulty_calls_end());
+        said = captured_end();
+        /* What was done without is no failure; any other has a reason that is said. */
+        if ((e == 0) != (strstr(said, "restored revision") != NULL) || !strstr(said, "orgtokend: "))
+                fail_msg("call %u: %s, and what is said is: %s", n, strerror(-e), said);
+        f->done += e == 0;
+        f->failed += e < 0;
+        assert_nothing_given_back(f->s);
+        remove_aside(f->s);
+        captured_begin();
+        e = restore_with(f->s, &(struct how){.key_file = f->old_key});
+        said = captured_end();
+        if (e < 0)
+                fail_msg("call %u: not the second time either: %s", n, said);
+        assert_false(is_there(f->s, STORE_STAGED STORE_FILE));
+        assert_nothing_given_back(f->s);
+}
+
+/* Whatever fails: done, or said why not; nothing that was revoked lives again; and once it no
+   longer fails, a second try goes through. */
+static void test_every_call(void **state)
+{
+        struct faulty f = {.s = *state};
+        const unsigned *places;
+        size_t count;
+
+        rotate_after_backup(f.s, f.old_key);
+        take_away(f.s);
+        fixture_close(f.s->f);
+        f.kept = files_keep(f.s->f->dir);
+        assert_int_equal(restore_faulty(&f, 0), 0);
+        assert_false(faulty_calls_end());
+        count = faulty_calls_places(&places);
+        for (size_t i = 0; i < count; i += valgrind_is_here() ? 20 : 1)
+                fail_at(&f, places[i]);
+        print_message("# %zu places: %u failures, %u done all the same\n", count, f.failed, f.done);
+        assert_true(f.failed > 100 && f.done > 0);
+        f.kept = files_free(f.kept);
 }
 
 int main(void)
@@ -828,6 +860,7 @@ int main(void)
                 TEST(test_other_schema),     TEST(test_newer),
                 TEST(test_other_key),        TEST(test_backup_key),
                 TEST(test_interrupted),      TEST(test_interrupted_with_log),
+                TEST(test_every_call),
         };
 
         return cmocka_run_group_tests_name("restore", tests, NULL, NULL);

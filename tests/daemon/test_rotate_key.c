@@ -18,6 +18,9 @@
 #include "common/cleanup.h"
 #include "daemon/hostkey.h"
 #include "daemon/offline.h"
+#include "tests/support/captured.h"
+#include "tests/support/faulty_calls.h"
+#include "tests/support/files.h"
 #include "tests/support/killed.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/valgrind.h"
@@ -42,7 +45,7 @@ struct scene {
 
 static void path_in(const struct scene *s, const char *name, char ret[static 512])
 {
-        assert_in_range(snprintf(ret, 512, "%s/%s", s->f->dir, name), 1, 511);
+        files_path(s->f->dir, name, ret);
 }
 
 static int setup(void **state)
@@ -184,11 +187,7 @@ static void assert_all_well(const struct scene *s, enum sealed_token_state revok
 
 static bool is_there(const struct scene *s, const char *name)
 {
-        struct stat st;
-        char path[512];
-
-        path_in(s, name, path);
-        return lstat(path, &st) == 0;
+        return files_are_there(s->f->dir, name);
 }
 
 static void read_key(const struct scene *s, const char *name, uint8_t ret[static KEYHASH_KEY_LEN])
@@ -205,11 +204,7 @@ static void read_key(const struct scene *s, const char *name, uint8_t ret[static
 
 static void write_key(const char *path, const uint8_t key[static KEYHASH_KEY_LEN])
 {
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, key, KEYHASH_KEY_LEN), KEYHASH_KEY_LEN);
-        assert_int_equal(close(fd), 0);
+        files_write(path, key, KEYHASH_KEY_LEN);
 }
 
 static int count_tokens(void *context, int64_t revision, char kind, struct view key)
@@ -395,34 +390,23 @@ static int work(void *context)
         return rotate(context, NULL, false);
 }
 
-static void copy_file(const char *from, const char *to)
+/* Key and store are of one kind, all rows with them, and another change goes through: whether this
+   one was the new. */
+static bool assert_old_or_new(struct scene *s)
 {
-        unsigned char bytes[65536];
-        int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        ssize_t n;
+        uint8_t key[KEYHASH_KEY_LEN];
+        bool rotated;
 
-        assert_true(in >= 0 && out >= 0);
-        while ((n = read(in, bytes, sizeof(bytes))) > 0)
-                assert_int_equal(write(out, bytes, (size_t)n), n);
-        assert_int_equal(n, 0);
-        (void)close(in);
-        (void)close(out);
-}
-
-static void put_back(const struct scene *s)
-{
-        static const char *const gone[] = {HOSTKEY_NEXT, STORE_FILE "-wal", STORE_FILE "-shm"};
-        char from[512], to[512];
-
-        for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
-                path_in(s, gone[i], to);
-                (void)unlink(to);
-        }
-        path_in(s, "kept", from);
-        path_in(s, STORE_FILE, to);
-        copy_file(from, to);
-        path_in(s, HOSTKEY_FILE, to);
-        write_key(to, s->f->key_bytes);
+        reopen(s, false);
+        read_key(s, HOSTKEY_FILE, key);
+        rotated = memcmp(key, s->f->key_bytes, sizeof(key)) != 0;
+        assert_all_well(s, rotated ? SEALED_WRONG : SEALED_REVOKED);
+        fixture_close(s->f);
+        assert_int_equal(rotate(s, NULL, false), 0);
+        reopen(s, false);
+        assert_all_well(s, SEALED_WRONG);
+        fixture_close(s->f);
+        return rotated;
 }
 
 /* Killed anywhere: key and store are of one kind at the next start, and a second try goes through.
@@ -432,34 +416,65 @@ static void test_interrupted(void **state)
         struct scene *s = *state;
         unsigned stride = getenv("ORGTOKEN_LONG") ? 1 : valgrind_is_here() ? 20 * STRIDE : STRIDE;
         unsigned before = 0, after = 0;
-        char from[512], to[512];
+        struct files *kept;
         int ended = 0;
 
         fixture_close(s->f);
-        path_in(s, STORE_FILE, from);
-        path_in(s, "kept", to);
-        copy_file(from, to);
+        kept = files_keep(s->f->dir);
         for (unsigned n = 1; ended == 0; n += stride) {
-                uint8_t key[KEYHASH_KEY_LEN];
                 bool rotated;
 
-                put_back(s);
+                files_put_back(kept, s->f->dir);
                 ended = killed_at(work, s, n);
                 if (ended < 0)
                         skip();
-                reopen(s, false);
-                read_key(s, HOSTKEY_FILE, key);
-                rotated = memcmp(key, s->f->key_bytes, sizeof(key)) != 0;
+                rotated = assert_old_or_new(s);
                 before += !rotated;
                 after += rotated;
-                assert_all_well(s, rotated ? SEALED_WRONG : SEALED_REVOKED);
-                fixture_close(s->f);
-                assert_int_equal(rotate(s, NULL, false), 0);
-                reopen(s, false);
-                assert_all_well(s, SEALED_WRONG);
-                fixture_close(s->f);
         }
         assert_true(before > 0 && after > 0);
+        kept = files_free(kept);
+}
+
+/* Whatever fails: said, or done without; every token as before under one of the two keys; and a
+   second try goes through. */
+static void test_every_call(void **state)
+{
+        struct scene *s = *state;
+        const unsigned *places;
+        unsigned done = 0, failed = 0;
+        struct files *kept;
+        size_t count;
+
+        fixture_close(s->f);
+        kept = files_keep(s->f->dir);
+        faulty_calls_begin(0);
+        assert_int_equal(rotate(s, NULL, false), 0);
+        assert_false(faulty_calls_end());
+        count = faulty_calls_places(&places);
+        for (size_t i = 0; i < count; i += valgrind_is_here() ? 20 : 1) {
+                const char *said;
+                int e;
+
+                files_put_back(kept, s->f->dir);
+                captured_begin();
+                faulty_calls_begin(places[i]);
+                e = rotate(s, NULL, false);
+                assert_true(faulty_calls_end());
+                said = captured_end();
+                if ((e == 0) != (strstr(said, "the host key was changed") != NULL) ||
+                    !strstr(said, "orgtokend: "))
+                        fail_msg("call %u: %s, and what is said is: %s", places[i], strerror(-e),
+                                 said);
+                done += e == 0;
+                failed += e < 0;
+                captured_begin();
+                assert_true(assert_old_or_new(s) || e < 0);
+                (void)captured_end();
+        }
+        print_message("# %zu places: %u failures, %u done all the same\n", count, failed, done);
+        assert_true(failed > 100);
+        kept = files_free(kept);
 }
 
 int main(void)
@@ -468,6 +483,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_rotated),    TEST(test_tampered), TEST(test_key_given),
                 TEST(test_credential), TEST(test_refused),  TEST(test_interrupted),
+                TEST(test_every_call),
         };
 
         return cmocka_run_group_tests_name("rotate_key", tests, NULL, NULL);

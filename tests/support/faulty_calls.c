@@ -3,14 +3,19 @@
  * and the libraries', so SQLite, libsystemd and libsodium get them as well. ORGTOKEN_FAULT is
  * "KIND NUMBER once|ever": the call of that number, of the daemon's own calls ("own"), of
  * the libraries' ("theirs") or of the libraries' requests for memory ("memory"), fails; what failed
- * is told on standard error. Test code only.
+ * is told on standard error. A test program says it by faulty_calls.h. Test code only.
  */
 /* Its inline functions would stand in the way of ours. */
 #undef _FORTIFY_SOURCE
 
+#include "tests/support/faulty_calls.h"
+
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -42,12 +47,22 @@ enum kind {
         KIND_MEMORY,
 };
 
+#define PLACES 8192
+#define DEPTH  24
+
 static struct {
         enum kind kind;
-        unsigned at;
-        bool ever;
+        unsigned at; /* 0: places are noted, and nothing fails */
+        bool ever, hit;
         _Atomic unsigned calls;
 } plan;
+
+static struct {
+        bool busy;
+        size_t count;
+        unsigned first[PLACES];
+        uint64_t seen[2 * PLACES]; /* hashes of the ways, each near its place */
+} places;
 
 /* What runs when the process ends is the runtime's own: a build for gcov writes its counts. */
 static void end_plan(void)
@@ -61,7 +76,7 @@ __attribute__((constructor)) static void read_plan(void)
         char kind[16], how[16];
         unsigned at;
 
-        if (!text || sscanf(text, "%15s %u %15s", kind, &at, how) != 3)
+        if (!text || sscanf(text, "%15s %u %15s", kind, &at, how) != 3 || at == 0)
                 return;
         if (atexit(end_plan) != 0)
                 abort();
@@ -83,17 +98,69 @@ static void tell(const char *name)
         (void)!write(STDERR_FILENO, line, len + more + 1);
 }
 
+/* ---- where they come from ---- */
+
+static void note_place(unsigned n)
+{
+        void *callers[DEPTH];
+        uint64_t hash = UINT64_C(14695981039346656037);
+        size_t at;
+        int depth;
+
+        places.busy = true;
+        depth = backtrace(callers, DEPTH);
+        places.busy = false;
+        for (int i = 0; i < depth; i++)
+                hash = (hash ^ (uintptr_t)callers[i]) * UINT64_C(1099511628211);
+        for (at = hash % (2 * PLACES); places.seen[at]; at = (at + 1) % (2 * PLACES))
+                if (places.seen[at] == hash)
+                        return;
+        if (places.count == PLACES)
+                abort();
+        places.seen[at] = hash;
+        places.first[places.count++] = n;
+}
+
+void faulty_calls_begin(unsigned n)
+{
+        void *first;
+
+        /* The first one loads what it needs. */
+        (void)backtrace(&first, 1);
+        if (n == 0)
+                memset(&places, 0, sizeof(places));
+        plan.at = n;
+        plan.ever = plan.hit = false;
+        atomic_store(&plan.calls, 0);
+        plan.kind = KIND_OWN;
+}
+
+bool faulty_calls_end(void)
+{
+        plan.kind = KIND_NONE;
+        return plan.hit;
+}
+
+size_t faulty_calls_places(const unsigned **ret)
+{
+        *ret = places.first;
+        return places.count;
+}
+
 static bool fails(const char *name, enum kind kind)
 {
         unsigned n;
 
-        if (plan.kind == KIND_NONE || plan.kind != kind)
+        if (plan.kind == KIND_NONE || plan.kind != kind || places.busy)
                 return false;
         n = atomic_fetch_add(&plan.calls, 1) + 1;
-        if (n < plan.at || (n > plan.at && !plan.ever))
+        if (plan.at == 0)
+                note_place(n);
+        if (plan.at == 0 || n < plan.at || (n > plan.at && !plan.ever))
                 return false;
         if (n == plan.at)
                 tell(name);
+        plan.hit = true;
         return true;
 }
 
@@ -206,6 +273,20 @@ FAULTY(char *, strdup, (const char *a), (a), ENOMEM, NULL)
 FAULTY(int, pthread_create, (pthread_t *a, const pthread_attr_t *b, void *(*c)(void *), void *d), (a, b, c, d), 0, EAGAIN)
 FAULTY(int, getpwnam_r, (const char *a, struct passwd *b, char *c, size_t d, struct passwd **e), (a, b, c, d, e), 0, EIO)
 FAULTY(int, getpwuid_r, (uid_t a, struct passwd *b, char *c, size_t d, struct passwd **e), (a, b, c, d, e), 0, EIO)
+FAULTY(struct passwd *, getpwnam, (const char *a), (a), 0, NULL)
+FAULTY(struct group *, getgrnam, (const char *a), (a), 0, NULL)
+FAULTY(DIR *, opendir, (const char *a), (a), EMFILE, NULL)
+FAULTY(int, fchmod, (int a, mode_t b), (a, b), EPERM, -1)
+FAULTY(int, link, (const char *a, const char *b), (a, b), EMLINK, -1)
+FAULTY(int, linkat, (int a, const char *b, int c, const char *d, int e), (a, b, c, d, e), EMLINK, -1)
+FAULTY(int, rename, (const char *a, const char *b), (a, b), EIO, -1)
+FAULTY(int, mkostemp, (char *a, int b), (a, b), EMFILE, -1)
+FAULTY(int, stat, (const char *a, struct stat *b), (a, b), EIO, -1)
+FAULTY(int, connect, (int a, const struct sockaddr *b, socklen_t c), (a, b, c), EAGAIN, -1)
+FAULTY(void *, reallocarray, (void *a, size_t b, size_t c), (a, b, c), ENOMEM, NULL)
+FAULTY(char *, realpath, (const char *a, char *b), (a, b), EACCES, NULL)
+FAULTY(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d), EIO, -1)
+FAULTY(int, getrlimit, (__rlimit_resource_t a, struct rlimit *b), (a, b), EPERM, -1)
 FAULTY(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), EPERM, -1)
 #endif
 
@@ -215,8 +296,10 @@ FAULTY(int, sqlite3_open_v2, (const char *a, sqlite3 **b, int c, const char *d),
 FAULTY(int, sqlite3_prepare_v2, (sqlite3 *a, const char *b, int c, sqlite3_stmt **d, const char **e), (a, b, c, d, e), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_prepare_v3, (sqlite3 *a, const char *b, int c, unsigned d, sqlite3_stmt **e, const char **f), (a, b, c, d, e, f), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_step, (sqlite3_stmt *a), (a), 0, SQLITE_IOERR)
-FAULTY(int, sqlite3_reset, (sqlite3_stmt *a), (a), 0, SQLITE_IOERR)
 FAULTY(int, sqlite3_bind_int64, (sqlite3_stmt *a, int b, sqlite3_int64 c), (a, b, c), 0, SQLITE_NOMEM)
+FAULTY(int, sqlite3_bind_text64, (sqlite3_stmt *a, int b, const char *c, sqlite3_uint64 d, void (*e)(void *), unsigned char f), (a, b, c, d, e, f), 0, SQLITE_NOMEM)
+FAULTY(int, sqlite3_bind_blob64, (sqlite3_stmt *a, int b, const void *c, sqlite3_uint64 d, void (*e)(void *)), (a, b, c, d, e), 0, SQLITE_NOMEM)
+FAULTY(const unsigned char *, sqlite3_column_text, (sqlite3_stmt *a, int b), (a, b), 0, NULL)
 FAULTY(int, sqlite3_bind_null, (sqlite3_stmt *a, int b), (a, b), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_busy_timeout, (sqlite3 *a, int b), (a, b), 0, SQLITE_ERROR)
 FAULTY(sqlite3_backup *, sqlite3_backup_init, (sqlite3 *a, const char *b, sqlite3 *c, const char *d), (a, b, c, d), 0, NULL)
@@ -233,6 +316,18 @@ FAULTY(int, sd_event_source_set_priority, (sd_event_source *a, int64_t b), (a, b
 FAULTY(int, sd_event_source_set_time_relative, (sd_event_source *a, uint64_t b), (a, b), 0, -ENOMEM)
 FAULTY(int, sd_event_source_set_io_events, (sd_event_source *a, uint32_t b), (a, b), 0, -ENOMEM)
 /* clang-format on */
+
+/* Tells of what failed before, and resets all the same. */
+EXPORTED int sqlite3_reset(sqlite3_stmt *statement)
+{
+        static int (*_Atomic real)(sqlite3_stmt *);
+        int r;
+
+        if (!real)
+                real = (int (*)(sqlite3_stmt *))find("sqlite3_reset");
+        r = real(statement);
+        return FAILS("sqlite3_reset") ? SQLITE_IOERR : r;
+}
 
 /* Turning off cannot fail. */
 EXPORTED int sd_event_source_set_enabled(sd_event_source *source, int enabled)
@@ -262,6 +357,39 @@ EXPORTED ssize_t getrandom(void *bytes, size_t len, unsigned flags)
 }
 
 /* Their last argument is there for some commands and flags only. */
+
+EXPORTED int asprintf(char **ret, const char *format, ...)
+{
+        va_list arguments;
+        int n;
+
+        if (FAILS("asprintf")) {
+                errno = ENOMEM;
+                return -1;
+        }
+        va_start(arguments, format);
+        n = vasprintf(ret, format, arguments);
+        va_end(arguments);
+        return n;
+}
+
+/* What a build with _FORTIFY_SOURCE calls. */
+int __asprintf_chk(char **ret, int flag, const char *format, ...);
+EXPORTED int __asprintf_chk(char **ret, int flag, const char *format, ...)
+{
+        va_list arguments;
+        int n;
+
+        (void)flag;
+        if (FAILS("asprintf")) {
+                errno = ENOMEM;
+                return -1;
+        }
+        va_start(arguments, format);
+        n = vasprintf(ret, format, arguments);
+        va_end(arguments);
+        return n;
+}
 
 EXPORTED int fcntl(int fd, int command, ...)
 {
