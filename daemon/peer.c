@@ -422,16 +422,22 @@ static int identify(int fd, struct caller *ret)
         return 0;
 }
 
-/* Makes the descriptor a connection that is waited for. *fd is handed on, or left to be closed. */
-static void admit(struct peer_set *set, enum dispatch_socket socket, const struct caller *caller,
-                  int *fd)
+/* Makes the descriptor a connection that is waited for: 1, and *fd is handed on. PEER_REFUSED: it
+ * is left to be closed. */
+static int admit(struct peer_set *set, enum dispatch_socket socket, const struct caller *caller,
+                 int *fd)
 {
-        struct peer *p = calloc(1, sizeof(*p));
+        struct peer *p;
         int size = SEND_BUFFER;
 
-        if (!p || quota_connect(set->quota, socket, caller->uid, (int64_t)now_usec(set)) < 0) {
-                free(p);
-                return;
+        /* First of all, and nothing has been read: whoever has his share costs little more than
+           what the kernel has done for him already. */
+        if (quota_connect(set->quota, socket, caller->uid, (int64_t)now_usec(set)) < 0)
+                return PEER_REFUSED;
+        p = calloc(1, sizeof(*p));
+        if (!p) {
+                quota_disconnect(set->quota, socket, caller->uid);
+                return PEER_REFUSED;
         }
         *p = (struct peer){
                 .set = set,
@@ -448,6 +454,7 @@ static void admit(struct peer_set *set, enum dispatch_socket socket, const struc
         if (socket == DISPATCH_MANAGE)
                 (void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         read_request(p);
+        return 1;
 }
 
 static int accept_error(int error)
@@ -472,16 +479,14 @@ int peer_accept(struct peer_set *set, enum dispatch_socket socket, int listener)
         if (fd < 0)
                 return accept_error(errno);
         if (identify(fd, &caller) < 0 || (set->private_uid >= 0 && caller.uid != set->private_uid))
-                return 1;
-        if (socket == DISPATCH_MANAGE) {
-                admit(set, socket, &caller, &fd);
-                return 1;
-        }
+                return PEER_REFUSED;
+        if (socket == DISPATCH_MANAGE)
+                return admit(set, socket, &caller, &fd);
         /* Mostly it has been sent already: no source, no timer, nothing to remember. */
         n = receive(set, fd);
         if (n == -EAGAIN)
-                admit(set, socket, &caller, &fd);
-        else if (n > 0)
+                return admit(set, socket, &caller, &fd);
+        if (n > 0)
                 serve_verification(set, &caller, &fd);
         return 1;
 }

@@ -40,8 +40,11 @@ struct peer_set {
         struct secret_buffer buffer; /* the one place where a request's bytes stand */
 };
 
-/* Takes one connection from the listener and does for it what can be done now. 1; 0 where none
-   waits; -EMFILE and the like where none can be taken now: come back a little later, or when one
+#define PEER_REFUSED 2
+
+/* Takes one connection from the listener and does for it what can be done now. 1, or PEER_REFUSED
+   for one that was closed because its caller has its share, or is nobody; 0 where none waits;
+   -EMFILE and the like where none can be taken now: come back a little later, or when one
    has ended. */
 int peer_accept(struct peer_set *set, enum dispatch_socket socket, int listener);
 

@@ -21,6 +21,7 @@ struct listener {
         struct server *server;
         enum dispatch_socket socket;
         unsigned batch;
+        bool has_refused; /* since its last pause */
         sd_event_source *source;
 };
 
@@ -31,6 +32,7 @@ struct server {
         struct listener manage;
         sd_event_source *minute;
         sd_event_source *backoff;
+        sd_event_source *pause;
         sd_event_source *retry;
         sd_event_source *drain;
         struct quota *quota;
@@ -73,6 +75,27 @@ static int on_backoff(sd_event_source *source, uint64_t usec, void *data)
         return 0;
 }
 
+/* What comes from now on waits a moment in the socket, and is then taken together. Only once all
+   that waited has been taken: the pause costs a thousandth of a second and never a place. */
+static void pause_manage(struct server *s)
+{
+        s->manage.has_refused = false;
+        if (sd_event_source_set_time_relative(s->pause, SERVER_PAUSE_USEC) >= 0 &&
+            sd_event_source_set_enabled(s->pause, SD_EVENT_ONESHOT) >= 0)
+                (void)sd_event_source_set_enabled(s->manage.source, SD_EVENT_OFF);
+}
+
+static int on_pause(sd_event_source *source, uint64_t usec, void *data)
+{
+        struct server *s = data;
+
+        (void)source;
+        (void)usec;
+        if (!s->is_draining)
+                (void)sd_event_source_set_enabled(s->manage.source, SD_EVENT_ON);
+        return 0;
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
         struct listener *l = data;
@@ -80,10 +103,14 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *d
         int r = 1;
 
         (void)revents;
-        for (n = 0; n < l->batch && r > 0; n++)
+        for (n = 0; n < l->batch && r > 0; n++) {
                 r = peer_accept(&l->server->peers, l->socket, fd);
+                l->has_refused = l->has_refused || r == PEER_REFUSED;
+        }
         if (r < 0)
                 back_off(l->server);
+        else if (r == 0 && l->has_refused && l->socket == DISPATCH_MANAGE)
+                pause_manage(l->server);
         /* Verification goes first while there is little of it. As long as batches are full it takes
            turns with all others, so that whoever floods it cannot keep root from revoking. */
         if (l->socket == DISPATCH_VERIFY)
@@ -208,7 +235,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static int add_timer(struct server *s, sd_event_time_handler_t handler, uint64_t usec, bool on,
                      sd_event_source **ret)
 {
-        int r = sd_event_add_time_relative(s->event, ret, CLOCK_MONOTONIC, usec, 0, handler, s);
+        /* As exact as it is short; 0 would be a quarter of a second. */
+        int r = sd_event_add_time_relative(s->event, ret, CLOCK_MONOTONIC, usec, usec / 8, handler,
+                                           s);
 
         return r < 0 ? r : sd_event_source_set_enabled(*ret, on ? SD_EVENT_ON : SD_EVENT_OFF);
 }
@@ -237,6 +266,8 @@ static int add_sources(struct server *s, const struct listen_sockets *sockets)
                 r = add_timer(s, on_minute, MINUTE_USEC, true, &s->minute);
         if (r >= 0)
                 r = add_timer(s, on_backoff, SERVER_BACKOFF_USEC, false, &s->backoff);
+        if (r >= 0)
+                r = add_timer(s, on_pause, SERVER_PAUSE_USEC, false, &s->pause);
         if (r >= 0)
                 r = add_timer(s, on_retry, SERVER_RETRY_USEC, false, &s->retry);
         if (r >= 0)
@@ -350,6 +381,7 @@ struct server *server_free(struct server *s)
         (void)sd_event_source_disable_unref(s->manage.source);
         (void)sd_event_source_disable_unref(s->minute);
         (void)sd_event_source_disable_unref(s->backoff);
+        (void)sd_event_source_disable_unref(s->pause);
         (void)sd_event_source_disable_unref(s->retry);
         (void)sd_event_source_disable_unref(s->drain);
         s->event = sd_event_unref(s->event);

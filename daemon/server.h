@@ -13,7 +13,10 @@
 #define SERVER_BATCH_MANAGE 4
 #define SERVER_RETRY_USEC   (30 * UINT64_C(1000000)) /* a store that cannot be opened */
 #define SERVER_BACKOFF_USEC (50 * UINT64_C(1000))    /* no descriptor left to accept with */
-#define SERVER_DRAIN_USEC   (3 * UINT64_C(1000000))  /* for what is in hand at the end */
+/* No look at manage.sock for so long after a refusal: those who are refused come back at once, and
+   each that wakes the daemon takes the processor from somebody who logs in. */
+#define SERVER_PAUSE_USEC (1 * UINT64_C(1000))
+#define SERVER_DRAIN_USEC (3 * UINT64_C(1000000)) /* for what is in hand at the end */
 
 struct server;
 

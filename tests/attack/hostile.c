@@ -3,7 +3,9 @@
  * for each that the daemon ends, or comes and goes as often as it can. Prints one line of JSON: how
  * many connections there were, how many the daemon had no room for, and how many it held at once.
  *
- *   hostile UID GID MODE SOCKET NUMBER MILLISECONDS
+ *   hostile UID GID MODE SOCKET NUMBER MILLISECONDS [RATE]
+ *
+ * RATE: how many connections a second those take that hold some; without it as many as they can.
  *
  * MODE      what it does                                               NUMBER
  * silent    connects and sends nothing                                 connections
@@ -46,7 +48,8 @@ struct attack {
         struct sockaddr_un address;
         struct packet status; /* well-formed, of a verb that everybody may use */
         unsigned number;
-        int64_t until;
+        size_t rate; /* connections a second; 0: as many as it can */
+        int64_t started, until;
         size_t connections, refused;
         unsigned held_most;
 };
@@ -99,6 +102,13 @@ static void misbehave(const struct attack *a, int fd)
                         say(fd, a->status.bytes, a->status.len);
 }
 
+/* Whether it is time for another connection, after so many. */
+static bool is_due(const struct attack *a, size_t tries)
+{
+        return a->rate == 0 ||
+               tries < (size_t)((bench_now() - a->started) / 1000) * a->rate / 1000000;
+}
+
 /* ---- holding ---- */
 
 static void hold(struct attack *a)
@@ -107,14 +117,15 @@ static void hold(struct attack *a)
         unsigned n = 0;
 
         while (bench_now() < a->until) {
-                int fd = n < a->number ? come(a) : -1;
+                bool due = is_due(a, a->connections + a->refused);
+                int fd = due && n < a->number ? come(a) : -1;
 
                 if (fd >= 0) {
                         held[n++] = (struct pollfd){.fd = fd, .events = POLLHUP};
                         misbehave(a, fd);
                         if (poll(held, n, 0) <= 0 && n < a->number)
                                 continue;
-                } else if (poll(held, n, 10) <= 0) {
+                } else if (poll(held, n, due ? 10 : 1) <= 0) {
                         continue;
                 }
                 for (unsigned i = 0; i < n;) {
@@ -171,13 +182,11 @@ static void visit(struct attack *a)
 
 static void flood(struct attack *a)
 {
-        int64_t started = bench_now(), now;
         size_t tries = 0;
 
-        while ((now = bench_now()) < a->until) {
-                size_t due = (size_t)((now - started) / 1000 * a->number / 1000000);
-
-                if (tries >= due) {
+        a->rate = a->number;
+        while (bench_now() < a->until) {
+                if (!is_due(a, tries)) {
                         (void)nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
                         continue;
                 }
@@ -227,14 +236,16 @@ int main(int argc, char **argv)
 {
         struct attack a = {.address.sun_family = AF_UNIX};
 
-        if (argc != 7 || strlen(argv[4]) >= sizeof(a.address.sun_path))
-                bench_die("usage: hostile UID GID MODE SOCKET NUMBER MILLISECONDS", EINVAL);
+        if (argc < 7 || argc > 8 || strlen(argv[4]) >= sizeof(a.address.sun_path))
+                bench_die("usage: hostile UID GID MODE SOCKET NUMBER MILLISECONDS [RATE]", EINVAL);
         a.mode = argv[3];
         memcpy(a.address.sun_path, argv[4], strlen(argv[4]) + 1);
         a.number = (unsigned)atoi(argv[5]);
         make_status(&a.status);
         become(argv[1], argv[2]);
-        a.until = bench_now() + atoi(argv[6]) * NS_MS;
+        a.rate = argc > 7 ? (size_t)atoi(argv[7]) : 0;
+        a.started = bench_now();
+        a.until = a.started + atoi(argv[6]) * NS_MS;
         if (strcmp(a.mode, "flood") == 0)
                 flood(&a);
         else if (strcmp(a.mode, "ask") == 0)

@@ -2,7 +2,9 @@
 """Attacks a running daemon from three uids at a time, in every way that tests/attack/hostile knows, while root
 verifies tokens and other people ask for the status. TAP: the answers stay right, nobody holds more than his share,
 and nothing grows. Times are told and not judged, unless --judge says so: then root's p99 must stay within five times the
-quiet one where strangers attack (manage.sock), and under 50 ms where members of the group do that may verify.
+quiet one while 20 000 connections a second of strangers arrive on manage.sock, whatever they do there, and under 50 ms
+whatever arrives on either socket, as fast as three processes can. Judged is the median of three rounds, each compared
+with the quiet before and after it: other work on the machine, for a while, is in both or in one round only.
 
   load.py [--seconds N] [--judge] PROGRAMS DAEMON_PID RUNTIME_DIR TOKENS VERIFY_GID
 """
@@ -10,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -20,19 +23,23 @@ SHARE = 32  # connections of one uid on each socket
 RATE, BURST = 50, 200  # requests a second on manage.sock
 GROWTH_KIB = 1024
 CONNECTION_KIB = 64  # of the daemon's own memory
-# (name, mode, socket, its number for each uid)
+SLOW_US = 50000
+TIMES = 5
+RATE_OF_ONE = 6667  # connections a second; there are three of them
+# (name, mode, socket, its number for each uid, its connections a second or 0 for as many as it can)
 ROWS = [
-    ("silent callers", "silent", "manage", 500),
-    ("silent callers", "silent", "verify", 500),
-    ("a byte and no more", "byte", "manage", 500),
-    ("a byte and no more", "byte", "verify", 500),
-    ("half a header", "header", "manage", 500),
-    ("callers who hang up half", "half", "verify", 500),
-    ("callers who never read", "deaf", "manage", 500),
-    ("connections by the thousand", "flood", "manage", 6667),
-    ("connections by the thousand", "flood", "verify", 6667),
-    ("a bomb of processes", "forks", "manage", 24),
-    ("requests without end", "ask", "manage", 1),
+    ("silent callers", "silent", "manage", 500, RATE_OF_ONE),
+    ("silent callers without end", "silent", "manage", 500, 0),
+    ("silent callers without end", "silent", "verify", 500, 0),
+    ("a byte and no more", "byte", "manage", 500, RATE_OF_ONE),
+    ("a byte and no more, without end", "byte", "verify", 500, 0),
+    ("half a header", "header", "manage", 500, RATE_OF_ONE),
+    ("callers who hang up half, without end", "half", "verify", 500, 0),
+    ("callers who never read, without end", "deaf", "manage", 500, 0),
+    ("connections by the thousand", "flood", "manage", RATE_OF_ONE, RATE_OF_ONE),
+    ("connections by the thousand", "flood", "verify", RATE_OF_ONE, RATE_OF_ONE),
+    ("a bomb of processes", "forks", "manage", 24, 0),
+    ("requests without end", "ask", "manage", 1, 0),
 ]
 
 
@@ -87,7 +94,6 @@ class Load:
         self.daemon = Daemon(options.pid)
         self.programs = pathlib.Path(options.programs)
         self.run_dir = pathlib.Path(options.runtime_dir)
-        self.worst = self.slowest = 0
 
     def start(self, *command):
         return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
@@ -97,34 +103,37 @@ class Load:
                           int(seconds * 1000))
 
     def attack(self, row, seconds):
-        _, mode, socket, number = row
+        _, mode, socket, number, rate = row
         group = self.options.gid if socket == "verify" else BYSTANDER
         return [self.start(self.programs / "hostile", uid, group, mode, self.run_dir / f"{socket}.sock", number,
-                           int(seconds * 1000)) for uid in HOSTILE_UIDS]
+                           int(seconds * 1000), rate) for uid in HOSTILE_UIDS]
 
     def status_works(self, uid):
         who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
         return subprocess.run([*who, "orgtoken", "status"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               check=False, timeout=120).returncode == 0
 
-    def quiet(self):
-        asked = json.loads(self.start_ask(self.options.seconds).communicate()[0])
+    def quiet(self, seconds):
+        asked = json.loads(self.start_ask(seconds).communicate()[0])
         self.tap.ok(asked["asked"] == asked["allowed"] > 0, "in quiet, root's verifications are allowed", asked)
-        self.tap.note(f"quiet: {asked}")
-        return asked
+        return asked["p99"]
 
-    def run_row(self, row, quiet):
-        name, seconds = f"{row[0]}, {row[2]}.sock", self.options.seconds
+    def attacked(self, row, seconds):
+        """What root's verifications got beside the attack, and what the attack was."""
         hostile = self.attack(row, seconds + .5)
         time.sleep(.2)
-        ask, most, others, peak = self.start_ask(seconds), 0, [], 0
-        end = time.monotonic() + seconds
+        ask, end = self.start_ask(seconds), time.monotonic() + seconds
+        most, peak, others = 0, 0, []
         while time.monotonic() < end:
             most = max(most, self.daemon.descriptors())
             peak = max(peak, self.daemon.resident())
             others.append(self.status_works(0) and self.status_works(BYSTANDER))
         asked = json.loads(ask.communicate()[0])
-        attacks = [json.loads(process.communicate()[0]) for process in hostile]
+        return asked, [json.loads(process.communicate()[0]) for process in hostile], most, peak, others
+
+    def run_round(self, row, seconds):
+        name = f"{row[0]}, {row[2]}.sock"
+        asked, attacks, most, peak, others = self.attacked(row, seconds)
         self.tap.ok(asked["asked"] == asked["allowed"] > 0, f"{name}: every verification of root's is allowed", asked)
         self.tap.ok(all(others), f"{name}: root and a bystander get their status", f"{others}")
         bound = self.base_fds + SHARE * len(HOSTILE_UIDS) + 8
@@ -138,15 +147,30 @@ class Load:
             answers = [attack["connections"] for attack in attacks]
             self.tap.ok(max(answers) <= allowance, f"{name}: nobody is answered more than his share",
                         f"{answers}, {allowance}")
-        ratio = asked["p99"] / quiet["p99"]
-        if row[2] == "manage":
-            self.worst = max(self.worst, ratio)
-        else:
-            self.slowest = max(self.slowest, asked["p99"])
-        rate = sum(attack["connections"] for attack in attacks) / (seconds + .5)
+        rate = sum(attack["connections"] + attack["refused"] for attack in attacks) / (seconds + .5)
         self.tap.note(f"{name}: {rate:.0f} connections/s, {most} descriptors, root's p50 {asked['p50']} p99 "
-                      f"{asked['p99']} max {asked['max']} us ({ratio:.1f} x quiet), {asked['asked']} asked, "
-                      f"{peak} KiB")
+                      f"{asked['p99']} max {asked['max']} us, {asked['asked']} asked, {peak} KiB")
+        return asked["p99"], rate
+
+    def run_row(self, row):
+        """Rounds of it between quiet times; the shorter form has one and doesn't look at the clock."""
+        rounds = 3 if self.options.judge else 1
+        seconds, times, p99s, rates = self.options.seconds / rounds, [], [], []
+        for _ in range(rounds):
+            before, (p99, rate) = self.quiet_p99, self.run_round(row, seconds)
+            self.quiet_p99 = self.quiet(seconds / 4)
+            p99s.append(p99)
+            rates.append(rate)
+            times.append(round(2 * p99 / (before + self.quiet_p99), 1))
+        name, p99, ratio = f"{row[0]}, {row[2]}.sock", statistics.median(p99s), statistics.median(times)
+        self.tap.note(f"{name}: root's p99 {p99} us, of {p99s}; {ratio} x the quiet one, of {times}")
+        if not self.options.judge:
+            return
+        self.tap.ok(p99 < SLOW_US, f"{name}: root's p99 is under 50 ms", f"{p99s}")
+        if row[2] == "manage" and row[4]:
+            self.tap.ok(ratio <= TIMES, f"{name}: and within five times the quiet one", f"{times}")
+            self.tap.ok(statistics.median(rates) > .9 * RATE_OF_ONE * len(HOSTILE_UIDS),
+                        f"{name}: (at 20 000 connections a second)", f"{rates}")
 
     def run(self):
         base = self.daemon.descriptors()
@@ -156,19 +180,15 @@ class Load:
                 process.wait()
         self.base_fds = self.daemon.settles(base)
         self.tap.ok(self.base_fds <= base, "after a first round no descriptor is left", f"{self.base_fds}, {base}")
-        quiet = self.quiet()
+        self.quiet_p99 = self.quiet(self.options.seconds / 4)
         before = self.base_memory = self.daemon.resident()
         for row in ROWS:
-            self.run_row(row, quiet)
+            self.run_row(row)
         after = self.daemon.settles(self.base_fds)
         self.tap.ok(after <= self.base_fds, "in the end no descriptor is left", f"{after}, was {self.base_fds}")
         grown = self.daemon.resident() - before
         self.tap.ok(grown <= GROWTH_KIB, "nor did memory grow", f"{grown} KiB more than {before}")
-        self.tap.note(f"memory: {before} KiB before, {before + grown} after; worst p99 {self.worst:.1f} x the quiet one (manage.sock), "
-                      f"{self.slowest} us (verify.sock)")
-        if self.options.judge:
-            self.tap.ok(self.worst <= 5, "root's p99 stays within five times the quiet one", f"{self.worst:.1f}")
-            self.tap.ok(self.slowest < 50000, "and under 50 ms beside members of the group", f"{self.slowest}")
+        self.tap.note(f"memory: {before} KiB before, {before + grown} after")
         self.tap.ok(self.daemon.is_alive() and self.status_works(0), "it is the same daemon, and it answers")
         return self.tap.end()
 

@@ -48,7 +48,9 @@ host_daemon_start() {
                 host_unit_start "$@"
                 return
         fi
-        orgtokend --state-dir /var/lib/orgtoken --runtime-dir /run/orgtoken "$@" \
+        # At the priority that the unit gives it.
+        nice -n "$(sed -n 's/^Nice=//p' "$builddir/systemd/orgtokend.service")" \
+                orgtokend --state-dir /var/lib/orgtoken --runtime-dir /run/orgtoken "$@" \
                 >>"$work/daemon.log" 2>&1 &
         daemon_pid=$!
         host_wait 'orgtoken status' || {

@@ -26,6 +26,7 @@ is "$(systemctl is-active orgtokend.service)" active "now it runs"
 main_pid() { systemctl show -P MainPID orgtokend.service; }
 is "$(ps -o user= -p "$(main_pid)")" orgtoken "as a user of its own"
 is "$(grep -c '^CapEff:.*0000000000000000$' "/proc/$(main_pid)/status")" 1 "without a capability"
+is "$(ps -o ni= -p "$(main_pid)" | tr -d ' ')" -10 "before those who keep the processors busy"
 # The container has a filter too, which every process in it inherits.
 filters() { sed -n 's/^Seccomp_filters:\t//p' "/proc/$1/status"; }
 [ "$(filters "$(main_pid)")" -gt "$(filters 1)" ]
