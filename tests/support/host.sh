@@ -82,7 +82,12 @@ host_unit_start() {
 
 # What stops it, as words for another shell: of a unit the sockets too, or the next request starts it again.
 host_stop_words() {
-        if host_has_systemd; then echo "systemctl stop $host_units orgtokend.service"; else echo "kill $daemon_pid"; fi
+        if host_has_systemd; then
+                echo "systemctl stop $host_units orgtokend.service"
+        else
+                # A signal is not yet an end.
+                echo "kill $daemon_pid; while orgtoken status >/dev/null 2>&1; do sleep 0.05; done"
+        fi
 }
 
 # host_daemon_stop [SIGNAL]: with a dash or without.

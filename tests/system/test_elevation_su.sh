@@ -80,9 +80,11 @@ opened "in as acme-deploy for acme $by" "and by su" typed alice "$alice" su acme
 orgtoken account bind acme acme-deploy >/dev/null 2>&1
 
 # What ends it.
-end=$(($(date +%s) + 5))
+end=$(($(date +%s) + 8))
 short=$(as_alice_pat short --expires "@$end")
 opened "in as acme-deploy for acme by ${short:0:10} of alice" "a token before its end" typed alice "$short" su acme-deploy -c "$who"
+# Only as a login shell does su show what its modules say; and that is no ssh login (test_ssh.sh).
+lacks "$(on_tty alice -a 'assword.*: ' "$short" -a '[$] ' exit -- su - acme-deploy 2>&1)" "orgtoken:" "of whose end su - says nothing"
 while [ "$(date +%s)" -lt "$end" ]; do sleep 0.2; done
 refused "and after it" typed alice "$short" su acme-deploy -c "$who"
 orgtoken org suspend acme >/dev/null 2>&1

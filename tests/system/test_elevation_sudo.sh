@@ -112,6 +112,23 @@ refused "plain, prompt_org: another org than the account's" \
 refused "plain, prompt_org: no answer" on_tty alice -a 'assword.*: ' "$alice" -a 'rganization: ' '' -- sudo -k -u acme-deploy "$who"
 cp "$work/pam-sudo" /etc/pam.d/sudo
 
+# That a token ends soon is told at an ssh login, and by no sudo (test_ssh.sh has the first, test_elevation_su.sh su).
+soon=$(as alice orgtoken pat create --name soon --expires "@$(($(date +%s) + 5 * 86400 - 3600))" 2>/dev/null)
+printf '#!/bin/sh\necho "%s"\n' "$soon@acme" >"$work/answer"
+quiet() { # WORDS COMMAND ...
+        local words=$1 out
+        shift
+        out=$("$@" 2>&1)
+        contains "$out" "in as acme-deploy for acme by ${soon:0:10} of alice" "ends soon: $words opens the account"
+        lacks "$out" "orgtoken:" "ends soon: $words says nothing of it"
+}
+quiet "sudo" typed alice "$soon@acme" sudo -k -u acme-deploy "$who"
+quiet "sudo -i" typed alice "$soon@acme" sudo -k -i -u acme-deploy "$who"
+quiet "sudo -S" piped alice "$soon@acme" sudo -k -S -p '' -u acme-deploy "$who"
+quiet "sudo -A" as alice SUDO_ASKPASS="$work/answer" setsid -w sudo -k -A -u acme-deploy "$who"
+quiet "a ticket" typed alice "$soon@acme" sh -c "sudo -v; sudo -n -u acme-deploy $who"
+as alice orgtoken pat revoke "${soon:0:10}" >/dev/null
+
 # sudo's ticket: whom it would let in, and who gets in.
 forget || exit 1
 out=$(on_tty alice -a 'assword.*: ' "$alice@acme" -- sh -c "

@@ -124,6 +124,13 @@ interactive() { # TOKEN
 }
 contains "$(interactive "$soon")" "orgtoken: ${soon:0:9} ends in 4 days" "an interactive login says that the token ends soon"
 lacks "$(interactive "$key")" "orgtoken:" "and nothing of one that does not"
+for method in password keyboard-interactive; do
+        # shellcheck disable=SC2086 # a list of options
+        out=$("$top_srcdir/tests/support/ptydrive.py" -a 'assword: ?' "$soon" -a 'ends in 4 days' exit -- \
+                ssh -tt -p "$ssh_port" $ssh_options -o PreferredAuthentications=$method acme-deploy@127.0.0.1 2>&1)
+        contains "${out#*assword:}" "orgtoken: ${soon:0:9} ends in 4 days" "$method: it is said behind the password"
+        lacks "${out%%assword:*}" "orgtoken" "$method: and nothing before it, nor at its prompt"
+done
 is "$(ssh_login "$soon" password acme-deploy 'echo data')" data "nor anything among what a command prints"
 
 # ForceCommand sees who it was.

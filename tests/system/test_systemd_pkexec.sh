@@ -17,6 +17,8 @@ rule() {
         mkdir -p /etc/polkit-1/rules.d
         printf 'polkit.addRule(function(a, s) { if (a.id == "org.freedesktop.policykit.exec" && s.user == "alice" && %s) return %s; });\n' \
                 "$1" "$2" >/etc/polkit-1/rules.d/10-test.rules
+        # So many starts within ten seconds would be too many.
+        systemctl reset-failed polkit.service
         systemctl restart polkit.service
 }
 # With pkttyagent, as people without a desktop do: the agent that pkexec brings itself is known not to be heard
@@ -43,4 +45,19 @@ rule true polkit.Result.AUTH_SELF
 contains "$(exec_as "$alice@acme" globex-deploy)" "in as globex-deploy" "NOT HELD where polkit allows it: globex's account, with a token for acme"
 rule true polkit.Result.YES
 is "$(as alice sh -c 'pkexec --user globex-deploy /usr/bin/id -un; exit $?' 2>&1)" globex-deploy "NOT HELD where polkit allows it: without a token"
+
+# With sudo's approval plugin, which pkexec never loads: the last column of that table.
+plugin=$(find /usr/lib* /usr/libexec -path '*sudo/orgtoken_sudo.so' 2>/dev/null | head -n 1)
+is "$([ -n "$plugin" ] && echo built)" built "the plugin is installed"
+echo "Plugin orgtoken_approval $plugin" >>/etc/sudo.conf
+sudoers "alice ALL=(globex-deploy) NOPASSWD: ALL" || exit 1
+lacks "$(as alice sudo -n -u globex-deploy "$who" 2>&1)" "in as" "plugin: sudo asks it, and is refused"
+rule true polkit.Result.NO
+lacks "$(exec_as "$alice@acme" globex-deploy)" "in as" "plugin: polkit's rules close globex's account"
+rule true polkit.Result.AUTH_SELF
+contains "$(exec_as "$alice@acme" globex-deploy)" "in as globex-deploy" "plugin: NOT HELD where they allow it, with a token for acme"
+rule true polkit.Result.YES
+is "$(as alice sh -c 'pkexec --user globex-deploy /usr/bin/id -un; exit $?' 2>&1)" globex-deploy "plugin: NOT HELD, without a token"
+is "$(grants)" 0 "plugin: and no grant was made that sudo would take"
+lacks "$(as alice sudo -n -u globex-deploy "$who" 2>&1)" "in as" "plugin: nor does sudo open it behind that"
 tap_done
