@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/secret.h"
 #include "daemon/store.h"
+#include "daemon/writeall.h"
 
 #define KEY_TEMPORARY STORE_TEMPORARY HOSTKEY_FILE
 
@@ -178,17 +179,15 @@ static int check_fresh(const char *dir)
         return -errno;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t len)
+/* What an interrupted start or rotation left. */
+static int remove_temporary(int dir)
 {
-        while (len > 0) {
-                ssize_t n = write(fd, bytes, len);
+        return unlinkat(dir, KEY_TEMPORARY, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
 
-                if (n < 0)
-                        return -errno;
-                bytes += n;
-                len -= (size_t)n;
-        }
-        return 0;
+static int rename_synced(int dir, const char *from, const char *to)
+{
+        return renameat(dir, from, dir, to) < 0 || fsync(dir) < 0 ? -errno : 0;
 }
 
 static int write_temporary(int dir, const uint8_t key[static KEYHASH_KEY_LEN])
@@ -199,7 +198,7 @@ static int write_temporary(int dir, const uint8_t key[static KEYHASH_KEY_LEN])
 
         if (fd < 0)
                 return -errno;
-        e = write_all(fd, key, KEYHASH_KEY_LEN);
+        e = writeall(fd, key, KEYHASH_KEY_LEN);
         if (e < 0)
                 return e;
         return fsync(fd) < 0 ? -errno : 0;
@@ -209,17 +208,12 @@ static int write_temporary(int dir, const uint8_t key[static KEYHASH_KEY_LEN])
  */
 static int put_key(int dir, const char *name, const uint8_t key[static KEYHASH_KEY_LEN])
 {
-        int e;
+        int e = remove_temporary(dir);
 
-        if (unlinkat(dir, KEY_TEMPORARY, 0) < 0 && errno != ENOENT)
-                return -errno;
-        e = write_temporary(dir, key);
-        if (e < 0)
-                return e;
-        if (renameat(dir, KEY_TEMPORARY, dir, name) < 0)
-                return -errno;
+        if (e == 0)
+                e = write_temporary(dir, key);
         /* On the disk before there is a store that needs it. */
-        return fsync(dir) < 0 ? -errno : 0;
+        return e < 0 ? e : rename_synced(dir, KEY_TEMPORARY, name);
 }
 
 /* Makes the key file. That none is there was found under the directory's lock. */
@@ -244,9 +238,9 @@ static int first_start(const char *path, int dir, struct keys *keys, const char 
                         "orgtoken.db back from a backup, or empty the directory to begin anew");
         if (e < 0)
                 return because(ret_why, e, "the state directory cannot be read");
-        if (unlinkat(dir, KEY_TEMPORARY, 0) < 0 && errno != ENOENT)
-                return because(ret_why, -errno,
-                               "the rest of an interrupted first start is in the way");
+        e = remove_temporary(dir);
+        if (e < 0)
+                return because(ret_why, e, "the rest of an interrupted first start is in the way");
         if (keys->has_credential || keys->has_file)
                 return 0;
         e = make_key(dir, keys);
@@ -292,13 +286,6 @@ static int has_store(int dir)
         return errno == ENOENT ? 0 : -errno;
 }
 
-static int take_next(int dir)
-{
-        if (renameat(dir, HOSTKEY_NEXT, dir, HOSTKEY_FILE) < 0)
-                return -errno;
-        return fsync(dir) < 0 ? -errno : 0;
-}
-
 /* The store is not the present key's: a rotation that was interrupted after it had changed the
    store, or whose new key has yet to become the credential, left the right one. */
 static int load_next(const char *path, int dir, const struct keys *keys, struct keyhash **ret,
@@ -315,7 +302,7 @@ static int load_next(const char *path, int dir, const struct keys *keys, struct 
                                "the host key was changed: make the file key.next of the state "
                                "directory the credential orgtoken.key, then remove it");
         /* Where it cannot be renamed now it will be at another start. */
-        (void)take_next(dir);
+        (void)rename_synced(dir, HOSTKEY_NEXT, HOSTKEY_FILE);
         *ret = steal_ptr(next);
         return 0;
 }
@@ -430,5 +417,5 @@ int hostkey_take_next(const char *dir)
 {
         _cleanup_(close_fdp) int fd = open_directory(dir);
 
-        return fd < 0 ? fd : take_next(fd);
+        return fd < 0 ? fd : rename_synced(fd, HOSTKEY_NEXT, HOSTKEY_FILE);
 }

@@ -99,7 +99,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/verify_advice.c \
   %D%/verify_state.c \
   %D%/worker.c \
-  %D%/worker.h
+  %D%/worker.h \
+  %D%/writeall.c \
+  %D%/writeall.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
 nodist_%C%_libdaemon_la_SOURCES = %D%/schema.inc
 %C%_libdaemon_la_LIBADD = common/libcommon.la $(SYSTEMD_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lpthread

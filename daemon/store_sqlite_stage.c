@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/store_sqlite.h"
+#include "daemon/writeall.h"
 
 #define STAGED     STORE_STAGED STORE_FILE
 #define COPY_BYTES 65536
@@ -23,19 +24,6 @@ static int check_source(int fd)
         if (fstat(fd, &st) < 0)
                 return -errno;
         return S_ISREG(st.st_mode) && st.st_size >= LEAST_SIZE ? 0 : -EUCLEAN;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, bytes, len);
-
-                if (n < 0)
-                        return -errno;
-                bytes += n;
-                len -= (size_t)n;
-        }
-        return 0;
 }
 
 /* Read from its start by position: where the descriptor stands is nobody's business. */
@@ -54,7 +42,7 @@ static int copy_bytes(int from, int to)
                         return -errno;
                 if (n == 0)
                         return fsync(to) < 0 ? -errno : 0;
-                e = write_all(to, buffer, (size_t)n);
+                e = writeall(to, buffer, (size_t)n);
                 if (e < 0)
                         return e;
                 at += n;

@@ -31,6 +31,14 @@ static int run_for_number(struct store_writer *w, enum store_sql sql, int64_t *r
         return e;
 }
 
+/* A statement that gives a row back where it found one to change: -ENOENT where it did not. */
+static int run_update(struct query *q)
+{
+        int e = query_row(q);
+
+        return e < 0 ? e : query_run(q);
+}
+
 static int begin(struct store_writer *w, enum store_transaction kind)
 {
         int e;
@@ -94,6 +102,28 @@ static int check_open(const struct store_writer *w, bool local)
         return w->broken || sqlite3_get_autocommit(w->reader.db) ? -EIO : 0;
 }
 
+/* A statement that puts something. Where nothing may be put now, that is its error from the start:
+   what is bound to it goes nowhere, and running it says so. */
+static struct query put_begin(struct store_writer *w, enum store_sql sql, bool local)
+{
+        struct query q = query_begin(&w->reader, sql);
+        int e = check_open(w, local);
+
+        if (e < 0)
+                q.error = e;
+        return q;
+}
+
+static struct query change_begin(struct store_writer *w, enum store_sql sql)
+{
+        return put_begin(w, sql, false);
+}
+
+static struct query local_begin(struct store_writer *w, enum store_sql sql)
+{
+        return put_begin(w, sql, true);
+}
+
 int store_write_begin(struct store_writer *w)
 {
         int e = w->open == TRANSACTION_NONE ? set_strict(w) : 0;
@@ -107,9 +137,7 @@ static int put_fingerprint(struct store_writer *w, int64_t fingerprint)
         int e;
 
         query_bind_number(&q, fingerprint);
-        e = query_row(&q);
-        if (e == 0)
-                e = query_run(&q);
+        e = run_update(&q);
         return e == -ENOENT ? -EUCLEAN : e;
 }
 
@@ -241,7 +269,7 @@ static int note_pair(struct store_writer *w, const char *kind, struct view name,
         char key[KEY_SIZE];
         int len = snprintf(key, sizeof(key), "%.*s/%lld", (int)name.len, name.ptr, (long long)id);
 
-        if (len < 0 || (size_t)len >= sizeof(key)) {
+        if ((size_t)len >= sizeof(key)) {
                 w->broken = true;
                 return -EINVAL;
         }
@@ -260,11 +288,9 @@ static int note_member(struct store_writer *w, int64_t org_id, int64_t user_id)
 
 int store_put_org(struct store_writer *w, const struct record_org *org)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_ORG);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_ORG);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, org->id);
         query_bind_text(&q, view_of(org->name));
         query_bind_number(&q, org->created_at);
@@ -281,11 +307,9 @@ int store_put_org(struct store_writer *w, const struct record_org *org)
 
 int store_put_user(struct store_writer *w, const struct record_user *user)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_USER);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_USER);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, user->id);
         query_bind_text(&q, view_of(user->name));
         query_bind_optional(&q, user->uid, -1);
@@ -299,11 +323,9 @@ int store_put_user(struct store_writer *w, const struct record_user *user)
 
 int store_put_member(struct store_writer *w, const struct record_member *member)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_MEMBER);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_MEMBER);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, member->org_id);
         query_bind_number(&q, member->user_id);
         query_bind_number(&q, member->role);
@@ -315,11 +337,9 @@ int store_put_member(struct store_writer *w, const struct record_member *member)
 
 int store_put_account(struct store_writer *w, const struct record_account *account)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_ACCOUNT);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_ACCOUNT);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(account->name));
         query_bind_number(&q, account->org_id);
         query_bind_number(&q, account->role);
@@ -332,11 +352,9 @@ int store_put_account(struct store_writer *w, const struct record_account *accou
 
 int store_put_guarded(struct store_writer *w, const struct record_guarded *guarded)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_GUARDED);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_GUARDED);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(guarded->name));
         query_bind_number(&q, guarded->since);
         query_bind_bytes(&q, guarded->mac, sizeof(guarded->mac));
@@ -356,11 +374,9 @@ static int run_delete(struct store_writer *w, struct query *q)
 
 int store_delete_member(struct store_writer *w, int64_t org_id, int64_t user_id)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_MEMBER);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_DELETE_MEMBER);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, org_id);
         query_bind_number(&q, user_id);
         e = run_delete(w, &q);
@@ -369,11 +385,9 @@ int store_delete_member(struct store_writer *w, int64_t org_id, int64_t user_id)
 
 int store_delete_account(struct store_writer *w, struct view name, int64_t org_id)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_ACCOUNT);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_DELETE_ACCOUNT);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, name);
         query_bind_number(&q, org_id);
         e = run_delete(w, &q);
@@ -382,12 +396,10 @@ int store_delete_account(struct store_writer *w, struct view name, int64_t org_i
 
 int store_delete_guarded(struct store_writer *w, struct view name)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_GUARDED);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_DELETE_GUARDED);
         char key[KEY_SIZE];
-        int e = check_open(w, false);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, name);
         e = run_delete(w, &q);
         if (e < 0)
@@ -399,11 +411,9 @@ int store_delete_guarded(struct store_writer *w, struct view name)
 int store_put_host_policy(struct store_writer *w, const struct policy *policy,
                           const uint8_t mac[static RECORD_MAC_LEN])
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_HOST_POLICY);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_PUT_HOST_POLICY);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, policy->max_life);
         query_bind_number(&q, policy->max_unused);
         query_bind_number(&q, policy->never_ok);
@@ -430,11 +440,9 @@ static void bind_end(struct query *q, const struct record_token *token)
 
 int store_insert_token(struct store_writer *w, const struct record_token *token)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_INSERT_TOKEN);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_INSERT_TOKEN);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, token->id);
         query_bind_number(&q, token->kind);
         query_bind_optional(&q, token->kind == TOKEN_AK ? token->owner : 0, 0);
@@ -453,37 +461,31 @@ int store_insert_token(struct store_writer *w, const struct record_token *token)
 
 int store_update_token(struct store_writer *w, const struct record_token *token)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_UPDATE_TOKEN);
-        int e = check_open(w, false);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_UPDATE_TOKEN);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, token->id);
         query_bind_text(&q, view_of(token->name));
         query_bind_bytes(&q, token->proof, token->has_proof ? sizeof(token->proof) : 0);
         query_bind_bytes(&q, token->mac, sizeof(token->mac));
         bind_end(&q, token);
-        e = query_row(&q);
-        if (e == 0)
-                e = query_run(&q);
+        e = run_update(&q);
         return e < 0 ? e : note_change(w, "t", token->id, NULL);
 }
 
 int store_remake_token(struct store_writer *w, const struct record_token *token)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_REMAKE_TOKEN);
+        _cleanup_(query_end) struct query q = change_begin(w, SQL_REMAKE_TOKEN);
         bool ends = token->ends_at != EXPIRY_NEVER;
-        int e = w->remaking ? check_open(w, false) : -EINVAL;
+        int e;
 
-        if (e < 0)
-                return e;
+        if (!w->remaking)
+                return -EINVAL;
         query_bind_number(&q, token->id);
         query_bind_bytes(&q, token->mac, sizeof(token->mac));
         query_bind_number(&q, token->key_fingerprint);
         query_bind_bytes(&q, token->end_mac, ends ? sizeof(token->end_mac) : 0);
-        e = query_row(&q);
-        if (e == 0)
-                e = query_run(&q);
+        e = run_update(&q);
         return e < 0 ? e : note_change(w, "t", token->id, NULL);
 }
 
@@ -491,11 +493,8 @@ int store_remake_token(struct store_writer *w, const struct record_token *token)
 
 int store_put_last_use(struct store_writer *w, const struct record_last_use *use)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_LAST_USE);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_LAST_USE);
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, use->token_id);
         query_bind_number(&q, use->at);
         query_bind_text(&q, view_of(use->source));
@@ -507,33 +506,24 @@ int store_put_last_use(struct store_writer *w, const struct record_last_use *use
 
 int store_put_notified(struct store_writer *w, int64_t at)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_NOTIFIED);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_NOTIFIED);
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, at);
         return query_run(&q);
 }
 
 int store_put_undelivered(struct store_writer *w, int64_t token_id)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_UNDELIVERED);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_UNDELIVERED);
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, token_id);
         return query_run(&q);
 }
 
 int store_delete_undelivered(struct store_writer *w, int64_t token_id)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_UNDELIVERED);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_DELETE_UNDELIVERED);
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, token_id);
         return run_delete(w, &q);
 }
@@ -541,11 +531,8 @@ int store_delete_undelivered(struct store_writer *w, int64_t token_id)
 int store_put_clock_mark(struct store_writer *w, int64_t mark,
                          const uint8_t mac[static RECORD_MAC_LEN])
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_CLOCK_MARK);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_CLOCK_MARK);
 
-        if (e < 0)
-                return e;
         query_bind_number(&q, mark);
         query_bind_bytes(&q, mac, RECORD_MAC_LEN);
         return query_run(&q);
@@ -553,11 +540,8 @@ int store_put_clock_mark(struct store_writer *w, int64_t mark,
 
 int store_put_grant(struct store_writer *w, const struct record_grant *grant)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_GRANT);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_GRANT);
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(grant->actor));
         query_bind_number(&q, grant->real_uid);
         query_bind_number(&q, grant->org_id);
@@ -571,11 +555,8 @@ int store_put_grant(struct store_writer *w, const struct record_grant *grant)
 
 int store_delete_grant(struct store_writer *w, const struct record_grant *grant)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_GRANT);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_DELETE_GRANT);
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(grant->actor));
         query_bind_number(&q, grant->real_uid);
         query_bind_number(&q, grant->org_id);
@@ -601,11 +582,9 @@ static int trim_sessions(struct store_writer *w, int64_t max)
 
 int store_put_session(struct store_writer *w, const struct record_session *session, int64_t max)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_PUT_SESSION);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_PUT_SESSION);
+        int e;
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(session->id));
         query_bind_number(&q, session->leader);
         query_bind_text(&q, view_of(session->account));
@@ -619,11 +598,8 @@ int store_put_session(struct store_writer *w, const struct record_session *sessi
 
 int store_delete_session(struct store_writer *w, const struct record_session *session)
 {
-        _cleanup_(query_end) struct query q = query_begin(&w->reader, SQL_DELETE_SESSION);
-        int e = check_open(w, true);
+        _cleanup_(query_end) struct query q = local_begin(w, SQL_DELETE_SESSION);
 
-        if (e < 0)
-                return e;
         query_bind_text(&q, view_of(session->id));
         query_bind_number(&q, session->leader);
         query_bind_text(&q, view_of(session->account));

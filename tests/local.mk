@@ -87,6 +87,7 @@ test_programs = \
   %D%/daemon/test_rotate_key \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
+  %D%/daemon/test_start \
   %D%/daemon/test_store \
   %D%/daemon/test_store_damage \
   %D%/daemon/test_store_list \
@@ -198,10 +199,14 @@ check_LTLIBRARIES += %D%/support/libfaulty.la
 %C%_support_libfaulty_la_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
 faulty_ldadd = %D%/support/libfaulty.la $(LDADD)
 faulty_ldflags = $(AM_LDFLAGS) -rdynamic
+%C%_daemon_test_manage_faults_LDADD = $(faulty_ldadd)
+%C%_daemon_test_manage_faults_LDFLAGS = $(faulty_ldflags)
 %C%_daemon_test_restore_LDADD = $(faulty_ldadd)
 %C%_daemon_test_restore_LDFLAGS = $(faulty_ldflags)
 %C%_daemon_test_rotate_key_LDADD = $(faulty_ldadd)
 %C%_daemon_test_rotate_key_LDFLAGS = $(faulty_ldflags)
+%C%_daemon_test_start_LDADD = $(faulty_ldadd)
+%C%_daemon_test_start_LDFLAGS = $(faulty_ldflags)
 check_PROGRAMS += %D%/support/faulty_orgtokend
 %C%_support_faulty_orgtokend_SOURCES = daemon/main.c
 %C%_support_faulty_orgtokend_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
@@ -224,12 +229,6 @@ fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.
 %C%_pam_test_faults_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 %C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
-
-# SQLite's calls, each of which fails in turn.
-%C%_daemon_test_manage_faults_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
-%C%_daemon_test_manage_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_step,--wrap=sqlite3_prepare_v3 \
-  -Wl,--wrap=sqlite3_bind_int64,--wrap=sqlite3_bind_null,--wrap=sqlite3_bind_text64,--wrap=sqlite3_bind_blob64 \
-  -Wl,--wrap=sqlite3_backup_step
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la

@@ -1,7 +1,8 @@
 /*
- * Every management verb while the N-th call into SQLite fails, each N until none is left: answered
- * as "unavailable" with nothing changed, or done all the same where what failed was not needed. The
- * calls are turned over by the linker (--wrap).
+ * Every management verb while the N-th call into SQLite or libc fails: each N until none is left on
+ * the connections that are open, and the first from each place in the code on connections that were
+ * just opened. Answered as "unavailable" with nothing changed, or done all the same where what
+ * failed was not needed; and once nothing fails any more, done.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,43 +11,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
+#include "common/cleanup.h"
+#include "tests/support/faulty_calls.h"
+#include "tests/support/files.h"
 #include "tests/support/manage_fixture.h"
+#include "tests/support/valgrind.h"
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 void audit_write(const struct audit_record *record)
 {
         manage_fixture_record(record);
 }
-
-static struct {
-        unsigned at, calls; /* the call that fails; 0: none */
-        bool hit;
-} fault;
-
-static bool fails(void)
-{
-        if (fault.at == 0 || ++fault.calls != fault.at)
-                return false;
-        fault.hit = true;
-        return true;
-}
-
-/* clang-format off */
-#define WRAP(name, parameters, arguments, error)                                                   \
-        int __real_##name parameters;                                                              \
-        int __wrap_##name parameters;                                                              \
-        int __wrap_##name parameters { return fails() ? (error) : __real_##name arguments; }
-
-WRAP(sqlite3_step, (sqlite3_stmt *s), (s), SQLITE_IOERR)
-WRAP(sqlite3_prepare_v3, (sqlite3 *d, const char *t, int n, unsigned f, sqlite3_stmt **s, const char **r), (d, t, n, f, s, r), SQLITE_NOMEM)
-WRAP(sqlite3_bind_int64, (sqlite3_stmt *s, int i, sqlite3_int64 v), (s, i, v), SQLITE_NOMEM)
-WRAP(sqlite3_bind_null, (sqlite3_stmt *s, int i), (s, i), SQLITE_NOMEM)
-WRAP(sqlite3_bind_text64, (sqlite3_stmt *s, int i, const char *t, sqlite3_uint64 n, void (*f)(void *), unsigned char e), (s, i, t, n, f, e), SQLITE_NOMEM)
-WRAP(sqlite3_bind_blob64, (sqlite3_stmt *s, int i, const void *b, sqlite3_uint64 n, void (*f)(void *)), (s, i, b, n, f), SQLITE_NOMEM)
-WRAP(sqlite3_backup_step, (sqlite3_backup *b, int n), (b, n), SQLITE_IOERR)
-/* clang-format on */
 
 /* ---- the verbs, in an order in which each is done ---- */
 
@@ -131,37 +108,39 @@ static void put(struct manage_fixture *f, const struct request *q)
                 set_number(f, q->field, q->number);
 }
 
+static bool is_success(uint32_t magic)
+{
+        return magic == WIRE_DONE || magic == WIRE_END || magic == WIRE_NEW_TOKEN;
+}
+
 /* One run. True: go on with the next call. */
 static bool run(struct manage_fixture *f, const struct request *q, unsigned at)
 {
         int64_t before = revision(f);
         uint32_t magic;
-        bool done;
+        bool hit;
 
         put(f, q);
-        memset(&fault, 0, sizeof(fault));
-        fault.at = at;
+        faulty_calls_begin(at);
+        faulty_calls_turn(false);
         magic = run_as(f, q->uid);
-        fault.at = 0;
-        done = magic == WIRE_DONE || magic == WIRE_END || magic == WIRE_NEW_TOKEN;
-        if (!done && !(fault.hit && magic == WIRE_UNAVAILABLE))
+        hit = faulty_calls_end();
+        if (!is_success(magic) && !(hit && (magic == WIRE_UNAVAILABLE || magic == 0)))
                 fail_msg("%s, call %u: magic %x, %s", wire_verb_to_string(q->verb), at, magic,
                          reason(f));
-        if (!done) {
+        if (magic == WIRE_UNAVAILABLE) {
                 assert_int_equal(revision(f), before);
                 assert_int_equal(f->reply.new_token, -1);
         }
         if (f->reply.new_token >= 0)
                 (void)acknowledge(f, true, true);
-        return fault.hit && !(done && q->changes);
+        return hit && !(is_success(magic) && q->changes);
 }
 
-static void test_every_call(void **state)
+static struct manage_fixture *new_scene(void)
 {
         struct manage_fixture *f = manage_fixture_new();
-        unsigned runs = 0;
 
-        (void)state;
         make_org(f, "acme");
         make_org(f, "globex");
         make_member(f, "acme", "alice", ROLE_ADMIN);
@@ -170,7 +149,17 @@ static void test_every_call(void **state)
         (void)make_key(f, PERSON_ALICE, "acme", "ci", EXPIRY_DAY, ci);
         (void)make_pat(f, PERSON_ALICE, "laptop", EXPIRY_DAY, laptop);
         (void)make_pat(f, PERSON_BOB, "spare", EXPIRY_DAY, spare);
-        for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        f->faults = faulty_calls_turn;
+        return f;
+}
+
+static void test_every_call(void **state)
+{
+        struct manage_fixture *f = new_scene();
+        unsigned runs = 0;
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(requests); i++)
                 for (unsigned at = 1; run(f, &requests[i], at); at++)
                         runs++;
         print_message("# %u runs, each with a call that failed\n", runs);
@@ -178,10 +167,123 @@ static void test_every_call(void **state)
         (void)manage_fixture_free(f);
 }
 
+/* ---- on connections that were just opened, up to the acknowledgement ---- */
+
+struct outcome {
+        uint32_t magic, told; /* told: to the acknowledgement; 0: no answer */
+        int64_t token, replaced;
+        int64_t before;
+};
+
+static void open_anew(struct manage_fixture *f, const struct files *kept)
+{
+        fixture_close(f->store);
+        if (kept)
+                files_put_back(kept, f->store->dir);
+        fixture_open(f->store);
+        f->manage.sealed = f->store->sealed;
+}
+
+static struct outcome go(struct manage_fixture *f, const struct request *q, unsigned at)
+{
+        struct outcome o = {.before = revision(f), .told = WIRE_DONE};
+
+        put(f, q);
+        faulty_calls_begin(at);
+        faulty_calls_turn(false);
+        o.magic = run_as(f, q->uid);
+        o.token = f->reply.new_token;
+        o.replaced = f->reply.replaced;
+        if (o.magic == WIRE_NEW_TOKEN)
+                o.told = acknowledge(f, true, true);
+        return o;
+}
+
+static void fail_here(const struct request *q, unsigned at, const char *what)
+{
+        fail_msg("%s, call %u: %s", wire_verb_to_string(q->verb), at, what);
+}
+
+/* What was said to be kept is; anything else is revoked at the next start, and what it was to
+   replace is as it was. Without an answer either may be. */
+static void check_token(struct manage_fixture *f, const struct request *q, unsigned at,
+                        const struct outcome *o)
+{
+        struct record_token token, old;
+        bool kept;
+
+        assert_int_equal(manage_recover(&f->manage, f->now, f->now), 0);
+        fixture_find_token(f->store, o->token, &token);
+        kept = token.revoked_at == 0;
+        if (o->told != 0 && kept != (o->told == WIRE_DONE))
+                fail_here(q, at, kept ? "not acknowledged, and lives" : "acknowledged, and gone");
+        if (o->replaced < 0)
+                return;
+        fixture_find_token(f->store, o->replaced, &old);
+        if ((old.ends_at != EXPIRY_NEVER) != kept || old.revoked_at != 0)
+                fail_here(q, at, "half a rotation");
+}
+
+static void check_outcome(struct manage_fixture *f, const struct request *q, unsigned at,
+                          const struct outcome *o)
+{
+        if (!is_success(o->magic) && o->magic != WIRE_UNAVAILABLE && o->magic != 0)
+                fail_here(q, at, reason(f));
+        open_anew(f, NULL);
+        assert_int_equal(store_check(f->store->managed.reader), 0);
+        if (is_success(o->magic) && q->changes && revision(f) <= o->before &&
+            q->verb != WIRE_V_CLOCK_RESET)
+                fail_here(q, at, "said to be done, and is not");
+        if (o->magic == WIRE_UNAVAILABLE && revision(f) != o->before)
+                fail_here(q, at, "said not to be done, and is");
+        if (o->magic == WIRE_NEW_TOKEN)
+                check_token(f, q, at, o);
+        else if (o->magic == WIRE_UNAVAILABLE && (put(f, q), !is_success(run_as(f, q->uid))))
+                fail_here(q, at, "not done when nothing failed any more");
+}
+
+static void test_every_place(void **state)
+{
+        struct manage_fixture *f = new_scene();
+        unsigned runs = 0;
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(requests); i++) {
+                const struct request *q = &requests[i];
+                struct files *before, *after;
+                const unsigned *places;
+                struct outcome o;
+                size_t count;
+
+                fixture_close(f->store);
+                before = files_keep(f->store->dir);
+                open_anew(f, NULL);
+                o = go(f, q, 0);
+                assert_false(faulty_calls_end());
+                check_outcome(f, q, 0, &o);
+                count = faulty_calls_places(&places);
+                fixture_close(f->store);
+                after = files_keep(f->store->dir);
+                for (size_t n = 0; n < count; n += valgrind_is_here() ? 20 : 1, runs++) {
+                        open_anew(f, before);
+                        o = go(f, q, places[n]);
+                        assert_true(faulty_calls_end());
+                        check_outcome(f, q, places[n], &o);
+                }
+                open_anew(f, after);
+                before = files_free(before);
+                after = files_free(after);
+        }
+        print_message("# %u places, each with a call that failed\n", runs);
+        assert_true(runs > (valgrind_is_here() ? 50 : 1000));
+        (void)manage_fixture_free(f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_call),
+                cmocka_unit_test(test_every_place),
         };
 
         return cmocka_run_group_tests_name("manage_faults", tests, NULL, NULL);

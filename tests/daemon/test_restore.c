@@ -863,5 +863,6 @@ int main(void)
                 TEST(test_every_call),
         };
 
+        fixture_in_memory();
         return cmocka_run_group_tests_name("restore", tests, NULL, NULL);
 }

@@ -486,5 +486,6 @@ int main(void)
                 TEST(test_every_call),
         };
 
+        fixture_in_memory();
         return cmocka_run_group_tests_name("rotate_key", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -53,12 +55,13 @@ enum kind {
 static struct {
         enum kind kind;
         unsigned at; /* 0: places are noted, and nothing fails */
-        bool ever, hit;
+        bool ever, hit, is_told;
         _Atomic unsigned calls;
 } plan;
 
+static _Thread_local bool is_noting;
+static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-        bool busy;
         size_t count;
         unsigned first[PLACES];
         uint64_t seen[2 * PLACES]; /* hashes of the ways, each near its place */
@@ -80,6 +83,7 @@ __attribute__((constructor)) static void read_plan(void)
                 return;
         if (atexit(end_plan) != 0)
                 abort();
+        plan.is_told = true;
         plan.at = at;
         plan.ever = strcmp(how, "ever") == 0;
         plan.kind = strcmp(kind, "own") == 0      ? KIND_OWN
@@ -95,7 +99,7 @@ static void tell(const char *name)
 
         memcpy(line + len, name, more);
         line[len + more] = '\n';
-        (void)!write(STDERR_FILENO, line, len + more + 1);
+        (void)syscall(SYS_write, STDERR_FILENO, line, len + more + 1);
 }
 
 /* ---- where they come from ---- */
@@ -107,18 +111,21 @@ static void note_place(unsigned n)
         size_t at;
         int depth;
 
-        places.busy = true;
+        is_noting = true;
         depth = backtrace(callers, DEPTH);
-        places.busy = false;
+        is_noting = false;
         for (int i = 0; i < depth; i++)
                 hash = (hash ^ (uintptr_t)callers[i]) * UINT64_C(1099511628211);
+        (void)pthread_mutex_lock(&places_lock);
         for (at = hash % (2 * PLACES); places.seen[at]; at = (at + 1) % (2 * PLACES))
                 if (places.seen[at] == hash)
-                        return;
+                        break;
         if (places.count == PLACES)
                 abort();
+        if (!places.seen[at])
+                places.first[places.count++] = n;
         places.seen[at] = hash;
-        places.first[places.count++] = n;
+        (void)pthread_mutex_unlock(&places_lock);
 }
 
 void faulty_calls_begin(unsigned n)
@@ -133,6 +140,11 @@ void faulty_calls_begin(unsigned n)
         plan.ever = plan.hit = false;
         atomic_store(&plan.calls, 0);
         plan.kind = KIND_OWN;
+}
+
+void faulty_calls_turn(bool on)
+{
+        plan.kind = on ? KIND_OWN : KIND_NONE;
 }
 
 bool faulty_calls_end(void)
@@ -151,14 +163,14 @@ static bool fails(const char *name, enum kind kind)
 {
         unsigned n;
 
-        if (plan.kind == KIND_NONE || plan.kind != kind || places.busy)
+        if (plan.kind == KIND_NONE || plan.kind != kind || is_noting)
                 return false;
         n = atomic_fetch_add(&plan.calls, 1) + 1;
         if (plan.at == 0)
                 note_place(n);
         if (plan.at == 0 || n < plan.at || (n > plan.at && !plan.ever))
                 return false;
-        if (n == plan.at)
+        if (n == plan.at && plan.is_told)
                 tell(name);
         plan.hit = true;
         return true;
@@ -299,6 +311,7 @@ FAULTY(int, sqlite3_step, (sqlite3_stmt *a), (a), 0, SQLITE_IOERR)
 FAULTY(int, sqlite3_bind_int64, (sqlite3_stmt *a, int b, sqlite3_int64 c), (a, b, c), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_bind_text64, (sqlite3_stmt *a, int b, const char *c, sqlite3_uint64 d, void (*e)(void *), unsigned char f), (a, b, c, d, e, f), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_bind_blob64, (sqlite3_stmt *a, int b, const void *c, sqlite3_uint64 d, void (*e)(void *)), (a, b, c, d, e), 0, SQLITE_NOMEM)
+FAULTY(int, sqlite3_column_type, (sqlite3_stmt *a, int b), (a, b), 0, SQLITE_FLOAT)
 FAULTY(const unsigned char *, sqlite3_column_text, (sqlite3_stmt *a, int b), (a, b), 0, NULL)
 FAULTY(int, sqlite3_bind_null, (sqlite3_stmt *a, int b), (a, b), 0, SQLITE_NOMEM)
 FAULTY(int, sqlite3_busy_timeout, (sqlite3 *a, int b), (a, b), 0, SQLITE_ERROR)
@@ -317,18 +330,6 @@ FAULTY(int, sd_event_source_set_time_relative, (sd_event_source *a, uint64_t b),
 FAULTY(int, sd_event_source_set_io_events, (sd_event_source *a, uint32_t b), (a, b), 0, -ENOMEM)
 /* clang-format on */
 
-/* Tells of what failed before, and resets all the same. */
-EXPORTED int sqlite3_reset(sqlite3_stmt *statement)
-{
-        static int (*_Atomic real)(sqlite3_stmt *);
-        int r;
-
-        if (!real)
-                real = (int (*)(sqlite3_stmt *))find("sqlite3_reset");
-        r = real(statement);
-        return FAILS("sqlite3_reset") ? SQLITE_IOERR : r;
-}
-
 /* Turning off cannot fail. */
 EXPORTED int sd_event_source_set_enabled(sd_event_source *source, int enabled)
 {
@@ -342,6 +343,20 @@ EXPORTED int sd_event_source_set_enabled(sd_event_source *source, int enabled)
 }
 
 #ifndef __SANITIZE_ADDRESS__
+/* But for what is said. */
+EXPORTED ssize_t write(int fd, const void *bytes, size_t len)
+{
+        static ssize_t (*_Atomic real)(int, const void *, size_t);
+
+        if (fd > STDERR_FILENO && FAILS("write")) {
+                errno = ENOSPC;
+                return -1;
+        }
+        if (!real)
+                real = (ssize_t(*)(int, const void *, size_t))find("write");
+        return real(fd, bytes, len);
+}
+
 /* The daemon's own alone: libsodium asks for ever, as a kernel that has started always answers. */
 EXPORTED ssize_t getrandom(void *bytes, size_t len, unsigned flags)
 {

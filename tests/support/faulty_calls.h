@@ -1,6 +1,6 @@
 /*
  * Calls that fail, for a test program that is linked with faulty_calls.c: those into libc, SQLite,
- * libsodium and libsystemd that come from the program itself. One thread. Test code only.
+ * libsodium and libsystemd that come from the program itself. Test code only.
  */
 #pragma once
 
@@ -10,6 +10,8 @@
 /* From here on the n-th fails; 0: none, and it is noted which come from a new place: through a way
    of functions that no call before came through. */
 void faulty_calls_begin(unsigned n);
+/* Off: calls are not counted meanwhile, and do not fail. */
+void faulty_calls_turn(bool on);
 /* Nothing fails from here on. Returns whether something did. */
 bool faulty_calls_end(void);
 /* After the noting: the number of places, and the number of the first call from each. */

@@ -47,6 +47,7 @@ struct manage_fixture {
         int64_t mark;
         struct manage_status status;
         const struct manage_uses *uses; /* noted and not stored yet; NULL: none */
+        void (*faults)(bool on);        /* called around each call of what is tested; NULL: not */
         struct manage_person_entry people[MANAGE_PEOPLE_MAX];
         size_t people_count;
         int database_error; /* what the user database answers; 0: it works */

@@ -58,6 +58,12 @@ void fixture_open(struct store_fixture *f)
         f->managed.reader = store_writer_reader(f->writer);
 }
 
+void fixture_in_memory(void)
+{
+        if (access("/dev/shm", W_OK) == 0)
+                (void)setenv("TMPDIR", "/dev/shm", 0);
+}
+
 struct store_fixture *fixture_new(void)
 {
         struct store_fixture *f = calloc(1, sizeof(*f));

@@ -19,6 +19,10 @@ struct store_fixture {
         struct sealed managed; /* the writer and its own reader, as the worker has */
 };
 
+/* For tests of thousands of transactions: from here on directories are made where a sync costs
+   nothing, if there is a file system in memory and TMPDIR says nothing else. */
+void fixture_in_memory(void);
+
 struct store_fixture *fixture_new(void);
 /* Returns NULL; NULL is fine. */
 struct store_fixture *fixture_free(struct store_fixture *f);
