@@ -179,6 +179,13 @@ static int send_packet(const struct client *c)
         }
 }
 
+/* The packet alone: behind it stands what was there before, which is nothing but zeros. */
+static void wipe_packet(struct client *c)
+{
+        secret_wipe(c->buffer.bytes, c->buffer.len);
+        c->buffer.len = 0;
+}
+
 int client_send(struct client *c, const struct wire_message *m)
 {
         int r;
@@ -187,10 +194,15 @@ int client_send(struct client *c, const struct wire_message *m)
                 return -EPIPE;
         if (now_us() >= c->deadline_us)
                 return -ETIMEDOUT;
+        wipe_packet(c);
         r = wire_encode(m, c->buffer.bytes, sizeof(c->buffer.bytes), &c->buffer.len);
-        if (r == 0)
-                r = send_packet(c);
-        secret_buffer_wipe(&c->buffer);
+        if (r < 0) {
+                /* How much of it was written is not known. */
+                secret_buffer_wipe(&c->buffer);
+                return r;
+        }
+        r = send_packet(c);
+        wipe_packet(c);
         return r;
 }
 
@@ -213,11 +225,9 @@ static int receive_packet(struct client *c)
                 /* The end, or a packet of nothing: no daemon of ours sends one. */
                 if (n == 0)
                         return -ECONNRESET;
-                /* Too long, or with a descriptor, which the kernel has dropped for want of room. */
-                if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-                        return -EPROTO;
                 c->buffer.len = (size_t)n;
-                return 0;
+                /* Too long, or with a descriptor, which the kernel has dropped for want of room. */
+                return header.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : 0;
         }
 }
 
@@ -225,7 +235,7 @@ int client_receive(struct client *c, struct wire_message *ret)
 {
         int r;
 
-        secret_buffer_wipe(&c->buffer);
+        wipe_packet(c);
         if (c->fd < 0)
                 return -ECONNRESET;
         r = receive_packet(c);
@@ -239,7 +249,7 @@ int client_receive(struct client *c, struct wire_message *ret)
 void client_close(struct client *c)
 {
         close_fdp(&c->fd);
-        secret_buffer_wipe(&c->buffer);
+        wipe_packet(c);
 }
 
 int client_nonce(uint8_t ret[static WIRE_NONCE_LEN])

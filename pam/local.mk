@@ -11,9 +11,9 @@ noinst_LTLIBRARIES += %D%/libpamcore.la
 pammod_LTLIBRARIES = %D%/pam_orgtoken.la
 %C%_pam_orgtoken_la_SOURCES = %D%/pam_orgtoken.c
 EXTRA_%C%_pam_orgtoken_la_DEPENDENCIES = $(srcdir)/%D%/pam_orgtoken.map
-# As few mappings as can be: every process that logs somebody in makes them anew.
-%C%_pam_orgtoken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
-  -Wl,-z,noseparate-code -Wl,-Bsymbolic -Wl,--hash-style=gnu -Wl,-O1 \
+# As few mappings and pages as can be: every process that logs somebody in makes them anew.
+%C%_pam_orgtoken_la_LDFLAGS = $(AM_LDFLAGS) $(MODULE_LDFLAGS) -module -avoid-version -shared \
+  -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-Bsymbolic -Wl,--hash-style=gnu -Wl,-O1 \
   -Wl,--version-script=$(srcdir)/%D%/pam_orgtoken.map
 %C%_pam_orgtoken_la_LIBADD = %D%/libpamcore.la common/libcommon.la $(PAM_LIBS)
 EXTRA_DIST += %D%/pam_orgtoken.map

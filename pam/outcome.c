@@ -6,6 +6,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/logsafe.h"
 #include "common/name.h"
 #include "common/token.h"
@@ -149,8 +150,16 @@ static void log_error(pam_handle_t *pamh, const struct pamoptions *options, int 
         }
 }
 
-static void log_answer(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
-                       const struct outcome *o, const char *facts)
+/* A success under `quiet`, and what was not ours to answer: no line, so none is made. */
+static bool is_unsaid(const struct pamoptions *options, const struct outcome *o)
+{
+        if (o->unguarded)
+                return !options->debug;
+        return outcome_is_allow(o) && options->quiet;
+}
+
+static void log_answer(pam_handle_t *pamh, enum phase phase, const struct outcome *o,
+                       const char *facts)
 {
         static const char *const allowed[] = {
                 [PHASE_AUTH] = "token accepted",
@@ -163,25 +172,25 @@ static void log_answer(pam_handle_t *pamh, enum phase phase, const struct pamopt
                 [PHASE_SESSION] = "session refused",
         };
 
-        if (o->unguarded) {
-                if (options->debug)
-                        pam_syslog(pamh, LOG_DEBUG, "account not guarded, not ours; %s", facts);
-        } else if (!outcome_is_allow(o)) {
+        if (o->unguarded)
+                pam_syslog(pamh, LOG_DEBUG, "account not guarded, not ours; %s", facts);
+        else if (!outcome_is_allow(o))
                 pam_syslog(pamh, LOG_NOTICE, "%s: %s; %s", refused[phase],
                            verdict_to_string(o->verdict), facts);
-        } else if (!options->quiet) {
+        else
                 pam_syslog(pamh, LOG_INFO, "%s; %s", allowed[phase], facts);
-        }
 }
 
 void outcome_log(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
                  const struct outcome *o, const struct request_facts *facts, struct view key_id,
                  const struct wire_message *request)
 {
-        char account[LOGSAFE_SIZE], actor[LOGSAFE_SIZE], source[LOGSAFE_SIZE], key[LOGSAFE_SIZE];
+        _unfilled_ char account[LOGSAFE_SIZE], actor[LOGSAFE_SIZE], source[LOGSAFE_SIZE];
+        _unfilled_ char key[LOGSAFE_SIZE], line[4 * LOGSAFE_SIZE + 128];
         char reference[WIRE_REFERENCE_SIZE] = "-";
-        char line[4 * LOGSAFE_SIZE + 128];
 
+        if (is_unsaid(options, o))
+                return;
         if (request)
                 wire_reference(request->nonce, reference);
         (void)snprintf(line, sizeof(line), "account=%s actor=%s source=%s key=%s reference=%s",
@@ -192,5 +201,5 @@ void outcome_log(pam_handle_t *pamh, enum phase phase, const struct pamoptions *
         if (o->error != 0)
                 log_error(pamh, options, o->error, line);
         else
-                log_answer(pamh, phase, options, o, line);
+                log_answer(pamh, phase, o, line);
 }
