@@ -144,6 +144,18 @@ static int leave_root(const char *user, const char *state_dir, char *error, size
         return 0;
 }
 
+int become_is_possible(const char *user, char *error, size_t size)
+{
+        const struct passwd *pw;
+
+        if (geteuid() == 0)
+                return 0;
+        pw = getpwnam(user);
+        if (pw && pw->pw_uid == geteuid())
+                return 0;
+        return fail(error, size, -EPERM, user, "only root starts a daemon as another user");
+}
+
 int become_user(const char *user, const char *state_dir, char *error, size_t size)
 {
         int r = listen_make_directory(state_dir, 0700);

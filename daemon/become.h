@@ -15,6 +15,10 @@
    user; -EPERM the user is root; -EACCES the user does not get there. */
 int become_user(const char *user, const char *state_dir, char *error, size_t size);
 
+/* Whether this process may be asked to run as the user: root may, and the user. 0; -EPERM, and a
+   sentence in error, for anybody else. */
+int become_is_possible(const char *user, char *error, size_t size);
+
 /* No new privileges, no core dumps, no ptrace by our own uid, files for nobody else. 0 or negative
  * errno. */
 int become_guarded(void);

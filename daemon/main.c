@@ -263,6 +263,10 @@ int main(int argc, char **argv)
                 (void)fputs(o.help ? options_help() : "orgtokend " PACKAGE_VERSION "\n", stdout);
                 return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         }
+        if (o.has_user && become_is_possible(o.user, error, sizeof(error)) < 0) {
+                log_line(LOG_ERR, "%s", error);
+                return EXIT_FAILURE;
+        }
         if (o.restore || o.rotate_key)
                 return run_offline(&o);
         return run(&o) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -127,7 +127,8 @@ static int take(struct options *o, enum option option, const char *value, char *
         case STATE_DIR:
         case RUNTIME_DIR:
                 if (value[0] != '/')
-                        return fail(error, size, "a directory is an absolute path", value);
+                        return fail(error, size, "a directory is an absolute path",
+                                    value[0] ? value : known[option].name);
                 if (option == STATE_DIR)
                         o->state_dir = value;
                 else
@@ -137,8 +138,10 @@ static int take(struct options *o, enum option option, const char *value, char *
         case USER:
                 /* By name only: a number would become whoever has it on this host. */
                 if (!name_is_user(view_of(value)))
-                        return fail(error, size, "not a user's name", value);
+                        return fail(error, size, "not a user's name",
+                                    value[0] ? value : known[option].name);
                 o->user = value;
+                o->has_user = true;
                 return 0;
         case GRANT_LIFE:
                 if (parse_grant_life(value, &o->grant_life) < 0)

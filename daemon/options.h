@@ -13,7 +13,8 @@
 struct options {
         const char *state_dir;
         const char *runtime_dir;
-        const char *user;
+        const char *user; /* where root starts it; who else names one must be it */
+        bool has_user;
         int64_t grant_life; /* seconds */
         /* Work on the store instead of serving; NULL or false: not asked for. */
         const char *restore;    /* a backup */

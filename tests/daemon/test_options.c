@@ -39,6 +39,7 @@ static void test_defaults(void **state)
         assert_string_equal(o.user, "orgtoken");
         assert_int_equal(o.grant_life, GRANT_LIFE_SECONDS);
         assert_false(o.has_runtime_dir);
+        assert_false(o.has_user);
         assert_false(o.help);
         assert_false(o.version);
 }
@@ -56,6 +57,7 @@ static void test_all(void **state)
         assert_string_equal(o.state_dir, "/s");
         assert_string_equal(o.runtime_dir, "/r");
         assert_string_equal(o.user, "tokens");
+        assert_true(o.has_user);
         assert_int_equal(o.grant_life, 7200);
         assert_true(o.has_runtime_dir);
         assert_int_equal(parse((const char *[]){"--help", NULL}, &o, error), 0);
@@ -134,7 +136,8 @@ static void test_refused(void **state)
                 {{"--state-dir", ""}, "absolute"},
                 {{"--runtime-dir=run"}, "run"},
                 {{"--user", "a b"}, "a b"},
-                {{"--user="}, "user"},
+                {{"--user="}, "--user: not a user's name"},
+                {{"--state-dir="}, "--state-dir: a directory is an absolute path"},
                 {{"--user", "0"}, "0"},
                 {{"--help=yes"}, "--help: takes no value"},
                 {{"--state-dir", "/a", "--state-dir=/b"}, "--state-dir: given twice"},

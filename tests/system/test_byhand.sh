@@ -114,7 +114,13 @@ host_daemon_stop
 
 # ---- by somebody else ----
 state=/home/alice/t/state runtime=/home/alice/t/run
-setpriv --reuid alice --regid alice --init-groups orgtokend --state-dir $state --runtime-dir $runtime \
+for other in bob orgtoken nosuch; do
+        exits 1 "alice does not start one as $other" as alice timeout 20 orgtokend --state-dir $state --runtime-dir $runtime --user $other
+        contains "$tap_out" "only root starts a daemon as another user" "  and is told so"
+done
+[ ! -e /home/alice/t ]
+ok $? "which left nothing"
+setpriv --reuid alice --regid alice --init-groups orgtokend --state-dir $state --runtime-dir $runtime --user alice \
         >"$work/private.log" 2>&1 &
 daemon_pid=$!
 host_wait "as alice orgtoken --socket $runtime/manage.sock status" || cat "$work/private.log"
