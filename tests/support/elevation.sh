@@ -4,7 +4,9 @@
 # account of each, and ways to run su, sudo and doas as a person, with a terminal and without one.
 
 drive=$top_srcdir/tests/support/ptydrive.py
-pamask=$top_srcdir/tests/support/pamask.py
+# Others than root run it too, and the tree may be root's alone.
+install -m 0755 "$top_srcdir/tests/support/pamask.py" "$work/pamask.py"
+pamask=$work/pamask.py
 
 # as USER COMMAND ...: as that user, with the environment of a login and nothing else.
 as() {
