@@ -59,6 +59,7 @@ test_programs = \
   %D%/pam/test_session \
   %D%/pam/test_stack \
   %D%/daemon/test_access \
+  %D%/daemon/test_become \
   %D%/daemon/test_clock \
   %D%/daemon/test_clockmark \
   %D%/daemon/test_damage \
@@ -69,6 +70,7 @@ test_programs = \
   %D%/daemon/test_keyhash \
   %D%/daemon/test_kill9 \
   %D%/daemon/test_limits \
+  %D%/daemon/test_listen \
   %D%/daemon/test_manage_deliver \
   %D%/daemon/test_manage_failure \
   %D%/daemon/test_manage_faults \
@@ -87,6 +89,7 @@ test_programs = \
   %D%/daemon/test_rotate_key \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
+  %D%/daemon/test_session \
   %D%/daemon/test_start \
   %D%/daemon/test_store \
   %D%/daemon/test_store_damage \
@@ -229,6 +232,13 @@ fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.
 %C%_pam_test_faults_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 %C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
+
+# What the daemon gives away, and what it gives up, as root.
+%C%_daemon_test_become_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=geteuid,--wrap=getpwnam,--wrap=fstat,--wrap=fchown,--wrap=fchmod \
+  -Wl,--wrap=setgroups,--wrap=setresgid,--wrap=setresuid,--wrap=setuid,--wrap=prctl,--wrap=setrlimit
+
+%C%_daemon_test_listen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=geteuid,--wrap=getgrnam,--wrap=fchownat,--wrap=fstat \
+  -Wl,--wrap=getsockopt,--wrap=fcntl
 
 # A module that looks on, for the tests of stacks. Never installed; libtool makes it a module for -rpath.
 check_LTLIBRARIES += %D%/pam/pam_spy.la
