@@ -55,29 +55,32 @@ static struct worker_job *queue_take(struct queue *q)
         return job;
 }
 
+/* The next job, once there is one; NULL when there will be none any more. */
+static struct worker_job *wait_for_job(struct worker *w)
+{
+        struct worker_job *job;
+
+        (void)pthread_mutex_lock(&w->lock);
+        while (!(job = queue_take(&w->waiting)) && !w->stop)
+                (void)pthread_cond_wait(&w->wake, &w->lock);
+        (void)pthread_mutex_unlock(&w->lock);
+        return job;
+}
+
+/* Who is woken comes for the lock: neither side wakes the other while it holds it. */
 static void *run_jobs(void *data)
 {
         struct worker *w = data;
         struct worker_job *job;
 
-        (void)pthread_mutex_lock(&w->lock);
-        for (;;) {
-                job = queue_take(&w->waiting);
-                if (!job && w->stop)
-                        break;
-                if (!job) {
-                        (void)pthread_cond_wait(&w->wake, &w->lock);
-                        continue;
-                }
-                /* Unlocked, or submitting would wait for an fsync after all. */
-                (void)pthread_mutex_unlock(&w->lock);
+        while ((job = wait_for_job(w))) {
                 job->run(job->data);
                 (void)pthread_mutex_lock(&w->lock);
                 queue_append(&w->finished, job);
+                (void)pthread_mutex_unlock(&w->lock);
                 /* Only fails where the counter is full, and then the loop is awake already. */
                 (void)eventfd_write(w->event_fd, 1);
         }
-        (void)pthread_mutex_unlock(&w->lock);
         return NULL;
 }
 
@@ -175,8 +178,8 @@ void worker_submit(struct worker *w, struct worker_job *job)
         w->pending++;
         (void)pthread_mutex_lock(&w->lock);
         queue_append(&w->waiting, job);
-        (void)pthread_cond_signal(&w->wake);
         (void)pthread_mutex_unlock(&w->lock);
+        (void)pthread_cond_signal(&w->wake);
 }
 
 size_t worker_pending(const struct worker *w)
