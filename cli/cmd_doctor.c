@@ -260,6 +260,7 @@ static int doctor(struct call *call)
                 return error_memory(&call->error);
         doctor_people(&d, examine_services(&d));
         doctor_host(&d);
+        doctor_sessions(&d);
         if (call->out.json)
                 put_json(call, &d);
         else

@@ -4,17 +4,21 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "cli/findings.h"
 #include "cli/hostfiles.h"
 #include "cli/pamstack.h"
 #include "cli/session.h"
+#include "common/name.h"
 
 struct doctor {
         struct call *call;
         const char *root; /* "" for this host, else a folder that looks like one */
         struct hostfiles *files;
         struct findings found;
-        bool asked; /* the daemon answered */
+        bool asked;                       /* the daemon answered */
+        char early[NAME_SERVICE_MAX + 1]; /* doctor_sessions_note() */
 };
 
 /* The stack of one service: does a good token get in, does a bad one not, does another module get
@@ -31,8 +35,18 @@ void doctor_session(struct doctor *d, const struct pamstack *s);
 void doctor_programs(struct doctor *d, const struct pamstack *s);
 /* Module, user, group, sockets, units, store and key. doctor_host.c */
 void doctor_host(struct doctor *d);
+/* Whether open sessions can be ended, where that is wanted. note: of each service, whether its
+   session line comes too early for that; before the other. doctor_sessions.c */
+void doctor_sessions_note(struct doctor *d, const struct pamstack *s);
+void doctor_sessions(struct doctor *d);
 /* Bound accounts, people with tokens, shared uids, sudo. Asks the daemon. doctor_people.c */
 void doctor_people(struct doctor *d, bool sudo_takes_tokens);
+
+/* Files of the host, by their paths below its root. look: 0 or negative errno, of the file itself
+   and not of what a link leads to; is_there: whether the pattern matches any. doctor_host.c */
+int doctor_look(const struct doctor *d, const char *path, struct stat *ret);
+bool doctor_is_there(const struct doctor *d, const char *pattern);
+bool doctor_is_masked(const struct doctor *d, const char *unit);
 
 /* Shared by those that run a stack. */
 struct doctor_scenario {

@@ -12,8 +12,7 @@
 #define VERIFY_GROUP "orgtoken-verify"
 #define ENABLE       "systemctl enable --now orgtokend-verify.socket orgtokend-manage.socket"
 
-/* The file below the root. 0 or negative errno. */
-static int look(const struct doctor *d, const char *path, struct stat *ret)
+int doctor_look(const struct doctor *d, const char *path, struct stat *ret)
 {
         char whole[PATH_MAX];
 
@@ -21,7 +20,7 @@ static int look(const struct doctor *d, const char *path, struct stat *ret)
         return lstat(whole, ret) < 0 ? -errno : 0;
 }
 
-static bool is_there(const struct doctor *d, const char *pattern)
+bool doctor_is_there(const struct doctor *d, const char *pattern)
 {
         char whole[PATH_MAX];
         glob_t g = {0};
@@ -54,7 +53,7 @@ static void check_module(struct doctor *d)
         };
 
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-                if (is_there(d, places[i]))
+                if (doctor_is_there(d, places[i]))
                         return;
         finding_mend(findings_add(&d->found, FINDING_WRONG, "module-missing",
                                   "pam_orgtoken.so is in none of PAM's folders: services that name "
@@ -83,7 +82,7 @@ static void check_socket(struct doctor *d, const char *path, mode_t mode, const 
         struct findings *f = &d->found;
         struct stat st;
         char owner[64];
-        int r = look(d, path, &st);
+        int r = doctor_look(d, path, &st);
 
         if (r < 0) {
                 finding_mend(
@@ -127,7 +126,8 @@ static void check_sockets(struct doctor *d)
 {
         struct stat st;
 
-        if (look(d, ORGTOKEN_RUNTIME_DIR, &st) == 0 && (st.st_uid != 0 || (st.st_mode & 022)))
+        if (doctor_look(d, ORGTOKEN_RUNTIME_DIR, &st) == 0 &&
+            (st.st_uid != 0 || (st.st_mode & 022)))
                 finding_mend(finding_in(findings_add(&d->found, FINDING_WRONG, "run-directory",
                                                      "others than root can put a socket of their "
                                                      "own here, and be asked with every token "
@@ -140,7 +140,7 @@ static void check_sockets(struct doctor *d)
         check_socket(d, ORGTOKEN_MANAGE_SOCKET, 0666, "root");
 }
 
-static bool is_masked(const struct doctor *d, const char *unit)
+bool doctor_is_masked(const struct doctor *d, const char *unit)
 {
         char path[PATH_MAX], to[64];
         ssize_t n;
@@ -163,7 +163,7 @@ static void check_unit(struct doctor *d, const char *unit, bool is_socket)
                 struct stat st;
 
                 (void)snprintf(path, sizeof(path), "%s%s", folders[i], unit);
-                there = there || look(d, path, &st) == 0;
+                there = there || doctor_look(d, path, &st) == 0;
         }
         if (!there) {
                 finding_mend(findings_add(f, FINDING_WRONG, "unit-missing",
@@ -171,14 +171,14 @@ static void check_unit(struct doctor *d, const char *unit, bool is_socket)
                              "install it, then systemctl daemon-reload");
                 return;
         }
-        if (is_masked(d, unit)) {
+        if (doctor_is_masked(d, unit)) {
                 finding_mend(findings_add(f, FINDING_WRONG, "unit-masked",
                                           "%s is masked: it never starts", unit),
                              "systemctl unmask %s && systemctl start %s", unit, unit);
                 return;
         }
         (void)snprintf(path, sizeof(path), "/etc/systemd/system/*.wants/%s", unit);
-        if (is_socket && !is_there(d, path))
+        if (is_socket && !doctor_is_there(d, path))
                 finding_mend(findings_add(f, FINDING_WRONG, "unit-disabled",
                                           "%s is not enabled: behind the next start of the host no "
                                           "token gets in",
@@ -194,7 +194,7 @@ static void check_private(struct doctor *d, const char *path, mode_t mode, const
         struct stat st;
         char owner[64];
 
-        if (look(d, path, &st) < 0)
+        if (doctor_look(d, path, &st) < 0)
                 return;
         if (st.st_mode & 0777 & ~mode)
                 finding_mend(finding_in(findings_add(f, FINDING_WRONG, "store-mode",
@@ -215,17 +215,17 @@ static void check_private(struct doctor *d, const char *path, mode_t mode, const
 
 static bool has_credential(const struct doctor *d)
 {
-        return is_there(d, "/etc/credstore*/orgtoken.key") ||
-               is_there(d, "/run/credstore*/orgtoken.key") ||
-               is_there(d, "/etc/systemd/system/orgtokend.service.d/*.conf");
+        return doctor_is_there(d, "/etc/credstore*/orgtoken.key") ||
+               doctor_is_there(d, "/run/credstore*/orgtoken.key") ||
+               doctor_is_there(d, "/etc/systemd/system/orgtokend.service.d/*.conf");
 }
 
 static void check_store(struct doctor *d)
 {
         struct findings *f = &d->found;
         struct stat st;
-        int db = look(d, ORGTOKEN_STATE_DIR "/orgtoken.db", &st),
-            key = look(d, ORGTOKEN_STATE_DIR "/key", &st);
+        int db = doctor_look(d, ORGTOKEN_STATE_DIR "/orgtoken.db", &st),
+            key = doctor_look(d, ORGTOKEN_STATE_DIR "/key", &st);
 
         if (db == -EACCES) {
                 finding_mend(findings_add(f, FINDING_BEWARE, "not-root",
@@ -266,7 +266,7 @@ void doctor_host(struct doctor *d)
         /* Of a folder only what does not come and go with the running system. */
         if (d->root[0] == '\0')
                 check_sockets(d);
-        if (d->root[0] != '\0' || look(d, "/run/systemd/system", &st) == 0) {
+        if (d->root[0] != '\0' || doctor_look(d, "/run/systemd/system", &st) == 0) {
                 check_unit(d, "orgtokend.service", false);
                 check_unit(d, "orgtokend-verify.socket", true);
                 check_unit(d, "orgtokend-manage.socket", true);

@@ -157,6 +157,7 @@ void doctor_session(struct doctor *d, const struct pamstack *s)
         struct findings *f = &d->found;
         struct pamwalk w;
 
+        doctor_sessions_note(d, s);
         if (!ours) {
                 if (elevation)
                         finding_mend(

@@ -36,6 +36,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
   %D%/doctor_phases.c \
   %D%/doctor_programs.c \
   %D%/doctor_service.c \
+  %D%/doctor_sessions.c \
   %D%/doctor_sshd.c \
   %D%/findings.c \
   %D%/findings.h \

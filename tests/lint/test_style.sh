@@ -39,4 +39,9 @@ fi
 if command -v mandoc >/dev/null && ls man/*.[18] >/dev/null 2>&1; then
         is "$(mandoc -T lint -W warning man/*.[18] 2>&1 | head -n 5)" "" "the man pages are well-formed"
 fi
+# What a page sends its reader to is in it.
+is "$(for page in man/*.[18]; do
+        sed -n 's/^\.Sx \(.*[^ .,;:)]\) *[.,;:)]*$/\1/p' "$page" | sort -u |
+                while read -r section; do grep -qx "\.S[hs] $section" "$page" || echo "$page: $section"; done
+done)" "" "each section that a man page names is there"
 tap_done

@@ -152,6 +152,36 @@ finds group-missing "no group"
 restore
 exits 0 "all of it mended" orgtoken doctor
 
+# Ending sessions, where an organisation wants it or the socket is there. pam_systemd makes the session, if it is
+# installed here or not.
+session=/run/orgtoken/session.sock
+lacks "$(orgtoken doctor --json)" '"subject": "sessions"' "nobody wants sessions ended: no word of it"
+orgtoken org set acme end-sessions=yes >/dev/null
+finds sessions-socket "a policy that nothing can carry out"
+contains "$(orgtoken doctor)" "the policy of acme says end-sessions=yes, and no session is ended" "in words"
+is "$(mend sessions-socket)" "systemctl enable --now orgtoken-sessiond.socket" "it says what to type"
+listen() { python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind(sys.argv[1])' $session; }
+listen
+chmod 0600 $session
+finds sessions-socket "a socket that is not the daemon's"
+what=$(mend sessions-socket)
+is "${what%%,*}" "chown orgtoken:orgtoken $session && chmod 0600 $session" "it says how to mend it"
+eval "${what%%,*}"
+exits 0 "with that typed nothing is wrong" orgtoken doctor
+contains "$tap_out" "open sessions can be ended" "in words"
+chmod 0660 $session
+finds sessions-socket "a socket that others may use"
+chmod 0600 $session
+orgtoken org set acme end-sessions=no >/dev/null
+spoil /etc/pam.d/sshd sed -i '/session required pam_orgtoken/a session optional pam_systemd.so' /etc/pam.d/sshd
+sed -i '/pam_systemd/d' /etc/pam.d/common-session
+finds session-early "a session line before the one that makes the session"
+echo 'session optional pam_orgtoken.so quiet' >>/etc/pam.d/sshd
+exits 0 "and another behind it" orgtoken doctor
+restore
+rm $session
+lacks "$(orgtoken doctor --json)" '"subject": "sessions"' "without the socket no word of it again"
+
 # Units, as the files of a folder say.
 image=$work/image
 mkdir -p "$image/usr/lib/systemd/system" "$image/etc/systemd/system/sockets.target.wants" "$image/usr/lib/x/security"
@@ -161,6 +191,11 @@ cp /usr/lib/systemd/system/orgtokend* "$image/usr/lib/systemd/system"
 finds unit-disabled "an image: sockets that are not enabled" --root "$image"
 ln -s ../orgtokend-verify.socket ../orgtokend-manage.socket "$image/etc/systemd/system/sockets.target.wants"
 exits 0 "an image: enabled" orgtoken doctor --root "$image/"
+ln -s ../orgtoken-sessiond.socket "$image/etc/systemd/system/sockets.target.wants"
+contains "$(orgtoken doctor --root "$image")" "open sessions can be ended" "an image: sessions too"
+sed -i '/session required pam_orgtoken/a session optional pam_systemd.so' "$image/etc/pam.d/sshd"
+finds session-early "an image: which no session line could tell of" --root "$image"
+rm "$image/etc/systemd/system/sockets.target.wants/orgtoken-sessiond.socket"
 ln -s /dev/null "$image/etc/systemd/system/orgtokend.service"
 finds unit-masked "an image: a masked unit" --root "$image"
 rm "$image/usr/lib/systemd/system/orgtokend-manage.socket"
