@@ -339,7 +339,7 @@ check-coverage:
 check-mutation:
 	$(srcdir)/%D%/mutation/run --all --jobs 2
 check-faults: all tests/daemon/test_faults tests/support/faulty_orgtokend
-	ORGTOKEN_FAULT_STEP=1 top_builddir=. tests/daemon/test_faults
+	ORGTOKEN_LONG=1 top_builddir=. tests/daemon/test_faults
 check-lint: all
 	$(MAKE) check TESTS="$(dist_check_SCRIPTS)"
 .PHONY: check-valgrind check-guest check-fuzz check-system check-model check-coverage check-mutation \

@@ -3,8 +3,8 @@
  * once and for ever, from its first start on. It is asked for everything that it is there for.
  * Whatever fails: it ends or answers, a yes is due, what it said it had done is still done for an
  * unharmed daemon on the same files, and that one starts. ORGTOKEN_FAULT_STEP says how far the
- * numbers are apart that are tried: 1 is all of them, but of the requests for memory, of which
- * there are a hundred thousand, every thousandth.
+ * numbers are apart that are tried; with ORGTOKEN_LONG all are. Of the requests for memory, of
+ * which there are a hundred thousand, one for each way of functions that they come through.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,6 +206,8 @@ static unsigned step_of(unsigned otherwise)
 {
         const char *text = getenv("ORGTOKEN_FAULT_STEP");
 
+        if (!text && getenv("ORGTOKEN_LONG"))
+                return 1;
         return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
@@ -252,10 +254,57 @@ static void test_their_calls(void **state)
 }
 
 #ifndef __SANITIZE_ADDRESS__
+/* The numbers of the requests for memory that come from a new place each, in a life where none
+   fails. */
+static size_t find_places(const char *account, unsigned *numbers, size_t size)
+{
+        struct daemon_fixture *f = daemon_fixture_new();
+        struct told told = {0};
+        char path[sizeof(f->root) + 16];
+        size_t n = 0;
+        FILE *file;
+
+        timeout_ms = PATIENT_MS;
+        (void)snprintf(path, sizeof(path), "%s/places", f->root);
+        (void)setenv("ORGTOKEN_FAULT_PLACES", path, 1);
+        (void)setenv("ORGTOKEN_FAULT", "memory 0 once", 1);
+        daemon_fixture_start(f);
+        live(f, account, &told);
+        assert_true(told.revoked);
+        assert_int_equal(daemon_fixture_stop(f, SIGTERM), 0);
+        (void)unsetenv("ORGTOKEN_FAULT_PLACES");
+        file = fopen(path, "re");
+        assert_non_null(file);
+        while (n < size && fscanf(file, "%u", &numbers[n]) == 1)
+                n++;
+        (void)fclose(file);
+        daemon_fixture_free(f);
+        return n;
+}
+
+/* Each place once, and for ever from each tenth on. */
 static void test_memory(void **state)
 {
+        static unsigned numbers[8192];
+        const char *account = daemon_fixture_account();
+        unsigned step, runs = 0, failed = 0;
+        size_t count;
+
         (void)state;
-        run_all("memory", step_of(1) * 1000);
+        if (run_only("memory"))
+                return;
+        count = find_places(account, numbers, sizeof(numbers) / sizeof(numbers[0]));
+        assert_true(count > 100);
+        step = step_of((unsigned)count / 20);
+        for (unsigned ever = 0; ever < 2; ever++)
+                for (size_t i = 0; i < count; i += ever ? 10 * step : step) {
+                        runs++;
+                        failed += run(account, "memory", numbers[i], ever);
+                }
+        print_message("# memory: %u of %u runs had a request that failed, of %zu places\n", failed,
+                      runs, count);
+        /* Threads change the order a little, so that a last one may not come again. */
+        assert_true(failed > runs * 9 / 10);
 }
 #endif
 

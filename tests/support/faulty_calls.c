@@ -3,7 +3,8 @@
  * and the libraries', so SQLite, libsystemd and libsodium get them as well. ORGTOKEN_FAULT is
  * "KIND NUMBER once|ever": the call of that number, of the daemon's own calls ("own"), of
  * the libraries' ("theirs") or of the libraries' requests for memory ("memory"), fails; what failed
- * is told on standard error. A test program says it by faulty_calls.h. Test code only.
+ * is told on standard error. With the number 0 nothing fails, and at its end the process writes the
+ * number of the first call from each new place, one a line, to the file ORGTOKEN_FAULT_PLACES. A test program says it by faulty_calls.h. Test code only.
  */
 /* Its inline functions would stand in the way of ours. */
 #undef _FORTIFY_SOURCE
@@ -67,22 +68,39 @@ static struct {
         uint64_t seen[2 * PLACES]; /* hashes of the ways, each near its place */
 } places;
 
+static void write_places(void)
+{
+        const char *path = getenv("ORGTOKEN_FAULT_PLACES");
+        FILE *file = path && plan.at == 0 ? fopen(path, "we") : NULL;
+
+        if (!file)
+                return;
+        for (size_t i = 0; i < places.count; i++)
+                (void)fprintf(file, "%u\n", places.first[i]);
+        if (fclose(file) != 0)
+                abort();
+}
+
 /* What runs when the process ends is the runtime's own: a build for gcov writes its counts. */
 static void end_plan(void)
 {
         plan.kind = KIND_NONE;
+        write_places();
 }
 
 __attribute__((constructor)) static void read_plan(void)
 {
         const char *text = getenv("ORGTOKEN_FAULT");
         char kind[16], how[16];
+        void *first;
         unsigned at;
 
-        if (!text || sscanf(text, "%15s %u %15s", kind, &at, how) != 3 || at == 0)
+        if (!text || sscanf(text, "%15s %u %15s", kind, &at, how) != 3)
                 return;
         if (atexit(end_plan) != 0)
                 abort();
+        /* The first one loads what it needs. */
+        (void)backtrace(&first, 1);
         plan.is_told = true;
         plan.at = at;
         plan.ever = strcmp(how, "ever") == 0;
