@@ -346,11 +346,21 @@ int server_new(const struct options *options, const struct listen_sockets *socke
         return 0;
 }
 
+/* A service manager that is not told waits a minute and a half before it starts another: better to
+   end at once. Where nobody listens, or nobody may, nobody waits. */
+static int tell_ready(void)
+{
+        int r = sd_notify(0, "READY=1");
+
+        return r == -ENOENT || r == -ECONNREFUSED || r == -EACCES || r == -EPERM || r > 0 ? 0 : r;
+}
+
 int server_run(struct server *s)
 {
-        int r;
+        int r = tell_ready();
 
-        (void)sd_notify(0, "READY=1");
+        if (r < 0)
+                return r;
         r = sd_event_loop(s->event);
         (void)sd_notify(0, "STOPPING=1");
         return r;
