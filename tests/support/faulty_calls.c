@@ -4,7 +4,8 @@
  * "KIND NUMBER once|ever": the call of that number, of the daemon's own calls ("own"), of
  * the libraries' ("theirs") or of the libraries' requests for memory ("memory"), fails; what failed
  * is told on standard error. With the number 0 nothing fails, and at its end the process writes the
- * number of the first call from each new place, one a line, to the file ORGTOKEN_FAULT_PLACES. A test program says it by faulty_calls.h. Test code only.
+ * number of the first call from each new place, one a line, to the file ORGTOKEN_FAULT_PLACES. A
+ * test program says it by faulty_calls.h. Test code only.
  */
 /* Its inline functions would stand in the way of ours. */
 #undef _FORTIFY_SOURCE
