@@ -196,43 +196,53 @@ void resolve_end_of_row(const struct record_token *token, struct resolve_end *re
         end_no_later(ret, token->ends_at, "rotated");
 }
 
-int resolve_last_sign(const struct sealed *s, const struct record_token *token, int64_t noted_use,
-                      int64_t *ret)
+static int find_sign(const struct sealed *s, struct resolve_sign *sign)
 {
         struct record_last_use use;
-        int64_t last = token->created_at;
-        int r = store_find_last_use(s->reader, token->id, &use);
+        int64_t last = sign->token->created_at;
+        int r;
 
+        if (sign->known)
+                return 0;
+        r = store_find_last_use(s->reader, sign->token->id, &use);
         if (r < 0)
                 return r;
         if (use.at > last)
                 last = use.at;
         /* Uses are written a while after they happened; one that waits for it is as good. */
-        if (noted_use > last)
-                last = noted_use;
-        *ret = last;
+        if (sign->usage && usage_find(sign->usage, sign->token->id, &use) == 0 && use.at > last)
+                last = use.at;
+        sign->at = last;
+        sign->known = true;
         return 0;
 }
 
-void resolve_end_by_policy(const struct record_token *token, const struct policy *policy,
-                           const struct resolve_words *words, int64_t last_sign, int64_t now,
-                           struct resolve_end *end)
+int resolve_end_by_policy(const struct sealed *s, struct resolve_sign *sign,
+                          const struct policy *policy, const struct resolve_words *words,
+                          int64_t now, struct resolve_end *end)
 {
+        const struct record_token *token = sign->token;
+
         /* Not "> 0": a negative bound, which nobody can set, then ends the token at once. */
         if (policy->max_life != 0)
                 end_no_later(end, add_seconds(token->created_at, policy->max_life), words->life);
-        if (policy->max_unused != 0)
-                end_no_later(end, add_seconds(last_sign, policy->max_unused), words->unused);
+        if (policy->max_unused != 0) {
+                int r = find_sign(s, sign);
+
+                if (r < 0)
+                        return r;
+                end_no_later(end, add_seconds(sign->at, policy->max_unused), words->unused);
+        }
         /* A longest life bounds a token without expiry by itself. Where there is none, no moment
            can be named from which it is over: it is over since it was made, and in any case by
            now. */
         if (!policy->never_ok && policy->max_life == 0 && token->expires_at == EXPIRY_NEVER)
                 end_no_later(end, token->created_at < now ? token->created_at : now, words->never);
+        return 0;
 }
 
-int resolve_find_end(const struct sealed *s, const struct record_token *token,
-                     const struct record_org *key_org, int64_t last_sign, int64_t now,
-                     struct resolve_end *ret)
+int resolve_find_end(const struct sealed *s, struct resolve_sign *sign,
+                     const struct record_org *key_org, int64_t now, struct resolve_end *ret)
 {
         struct policy host;
         struct resolve_end end;
@@ -240,11 +250,12 @@ int resolve_find_end(const struct sealed *s, const struct record_token *token,
 
         if (r < 0)
                 return r;
-        resolve_end_of_row(token, &end);
-        resolve_end_by_policy(token, &host, &resolve_host_words, last_sign, now, &end);
-        if (key_org)
-                resolve_end_by_policy(token, &key_org->policy, &resolve_org_words, last_sign, now,
-                                      &end);
+        resolve_end_of_row(sign->token, &end);
+        r = resolve_end_by_policy(s, sign, &host, &resolve_host_words, now, &end);
+        if (r == 0 && key_org)
+                r = resolve_end_by_policy(s, sign, &key_org->policy, &resolve_org_words, now, &end);
+        if (r < 0)
+                return r;
         *ret = end;
         return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "common/view.h"
 #include "daemon/sealed.h"
+#include "daemon/usage.h"
 
 /* An account's bindings, as they look from one service. */
 struct resolve_bindings {
@@ -61,10 +62,15 @@ struct resolve_end {
 /* Expiry and earlier end of the row itself. */
 void resolve_end_of_row(const struct record_token *token, struct resolve_end *ret);
 
-/* The latest sign of life: creation, the stored last use, or a use noted and not stored yet (0:
-   none). */
-int resolve_last_sign(const struct sealed *s, const struct record_token *token, int64_t noted_use,
-                      int64_t *ret);
+/* The latest sign of a token's life: its creation, the stored last use, or a use that is noted in
+   `usage` and not stored yet. Looked up only where a policy asks for it; zeroed beforehand but for
+   what is borrowed. */
+struct resolve_sign {
+        const struct record_token *token;
+        const struct usage *usage; /* NULL: none is noted */
+        bool known;
+        int64_t at;
+};
 
 /* The words for the rules of one policy: whose it is. */
 struct resolve_words {
@@ -73,12 +79,11 @@ struct resolve_words {
 extern const struct resolve_words resolve_host_words, resolve_org_words;
 
 /* Shortens *end to what a policy allows this token. */
-void resolve_end_by_policy(const struct record_token *token, const struct policy *policy,
-                           const struct resolve_words *words, int64_t last_sign, int64_t now,
-                           struct resolve_end *end);
+int resolve_end_by_policy(const struct sealed *s, struct resolve_sign *sign,
+                          const struct policy *policy, const struct resolve_words *words,
+                          int64_t now, struct resolve_end *end);
 
 /* The end of a token wherever it is used: its row's, the host's policy, and for a key its org's.
    key_org is NULL for a PAT, and for a key whose org is gone. */
-int resolve_find_end(const struct sealed *s, const struct record_token *token,
-                     const struct record_org *key_org, int64_t last_sign, int64_t now,
-                     struct resolve_end *ret);
+int resolve_find_end(const struct sealed *s, struct resolve_sign *sign,
+                     const struct record_org *key_org, int64_t now, struct resolve_end *ret);

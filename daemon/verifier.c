@@ -69,17 +69,11 @@ static int read_input(struct exchange *x)
                 .org_answer = wire_text(m, WIRE_F_ORG_ANSWER),
                 .role = (enum role)role,
                 .bound_only = bound_only == 1,
+                /* A use of a minute ago may not be in the store yet, and must keep the token from
+                   counting as unused. */
+                .usage = x->v->usage,
         };
         return 0;
-}
-
-/* A use of a minute ago may not be in the store yet, and must keep the token from counting as
-   unused. */
-static int64_t noted_use(const struct exchange *x, int64_t token_id)
-{
-        struct record_last_use use;
-
-        return usage_find(x->v->usage, token_id, &use) == 0 ? use.at : 0;
 }
 
 /* Is this one of the exchanges by which sudo, su or doas prove an actor (doc/ELEVATION.md)? */
@@ -129,12 +123,7 @@ static void note_use(struct exchange *x)
 static int handle_verify(struct exchange *x)
 {
         struct verify_output *out = &x->texts->output;
-        struct token token;
-        int r;
-
-        if (token_parse(x->in.token, &token) == 0)
-                x->in.noted_use = noted_use(x, token.id);
-        r = verify_token(&x->v->sealed, &x->in, x->call->now, NULL, out);
+        int r = verify_token(&x->v->sealed, &x->in, x->call->now, NULL, out);
         if (r < 0 || out->verdict != VERDICT_ALLOW)
                 return r;
         ticket_make(x->v->sealed.key, out->token_id, &x->in, view_of(out->org), x->call->now,
@@ -167,7 +156,6 @@ static int handle_account(struct exchange *x)
                 return refuse(x, VERDICT_EXPIRED, "ticket-over");
         if (r < 0)
                 return refuse(x, VERDICT_UNKNOWN, "ticket-not-ours");
-        x->in.noted_use = noted_use(x, token_id);
         return verify_again(&x->v->sealed, token_id, &x->in, x->call->now, NULL, &x->texts->output);
 }
 
@@ -200,7 +188,6 @@ static int judge_grant(const struct exchange *x, const struct record_grant *gran
                 return r;
         in.org_option = view_of(org.name);
         in.source = grant->source[0] != '\0' ? view_of(grant->source) : VIEW_ABSENT;
-        in.noted_use = noted_use(x, grant->token_id);
         r = verify_again(&x->v->sealed, grant->token_id, &in, x->call->now, NULL, ret);
         if (r < 0)
                 return r;

@@ -25,7 +25,7 @@ struct decision {
         bool has_owner; /* false where the owner's row is gone */
         struct record_user user;
         struct record_org key_org;
-        int64_t last_sign;
+        struct resolve_sign sign;
         struct resolve_end end;
         struct resolve_bindings bindings; /* of the account wanted */
         struct record_org org;
@@ -45,7 +45,7 @@ static _format_(2, 0) void explain_list(struct decision *d, const char *format, 
         t->count++;
 }
 
-static _format_(2, 3) void explain(struct decision *d, const char *format, ...)
+static _format_(2, 3) void tell(struct decision *d, const char *format, ...)
 {
         va_list args;
 
@@ -53,6 +53,9 @@ static _format_(2, 3) void explain(struct decision *d, const char *format, ...)
         explain_list(d, format, args);
         va_end(args);
 }
+
+/* The words are made only where somebody asks. */
+#define explain(d, ...) ((d)->trace ? tell(d, __VA_ARGS__) : (void)0)
 
 /* Ends the decision with a no. reason is for the log, the sentence for `check`. */
 static _format_(4, 5) int refuse(struct decision *d, enum verdict verdict, const char *reason,
@@ -164,22 +167,24 @@ static int step_expired(struct decision *d)
 {
         const struct record_org *org = is_key(d) && d->has_owner ? &d->key_org : NULL;
         char when[EXPIRY_TEXT_SIZE], policy[NAME_ORG_MAX + 32];
-        int r = resolve_last_sign(d->s, &d->token, d->in->noted_use, &d->last_sign);
+        int r;
 
-        if (r < 0)
-                return r;
-        r = resolve_find_end(d->s, &d->token, org, d->last_sign, d->now, &d->end);
+        d->sign = (struct resolve_sign){.token = &d->token, .usage = d->in->usage};
+        r = resolve_find_end(d->s, &d->sign, org, d->now, &d->end);
         if (r < 0)
                 return r;
         d->out.expires_at = d->end.at;
-        expiry_format(d->end.at, when);
         if (expiry_is_past(d->end.at, d->now)) {
+                expiry_format(d->end.at, when);
                 set_ended(d, d->end.at, d->end.reason);
                 policy_words(d, policy, sizeof(policy));
                 return refuse(d, VERDICT_EXPIRED, d->end.reason, "%sit ended at %s (%s)", policy,
                               when, d->end.reason);
         }
-        explain(d, "it is live; its end: %s", when);
+        if (d->trace) {
+                expiry_format(d->end.at, when);
+                explain(d, "it is live; its end: %s", when);
+        }
         return 0;
 }
 
@@ -458,16 +463,18 @@ static int step_limits(struct decision *d)
 static int step_org_policy(struct decision *d)
 {
         char when[EXPIRY_TEXT_SIZE];
+        int r = resolve_end_by_policy(d->s, &d->sign, &d->org.policy, &resolve_org_words, d->now,
+                                      &d->end);
 
-        resolve_end_by_policy(&d->token, &d->org.policy, &resolve_org_words, d->last_sign, d->now,
-                              &d->end);
+        if (r < 0)
+                return r;
         d->out.expires_at = d->end.at;
+        if (!expiry_is_past(d->end.at, d->now))
+                return 0;
         expiry_format(d->end.at, when);
-        if (expiry_is_past(d->end.at, d->now))
-                return refuse(d, VERDICT_LIMITED, d->end.reason,
-                              "by the policy of %s it ended there at %s (%s)", d->org.name, when,
-                              d->end.reason);
-        return 0;
+        return refuse(d, VERDICT_LIMITED, d->end.reason,
+                      "by the policy of %s it ended there at %s (%s)", d->org.name, when,
+                      d->end.reason);
 }
 
 /* The rules in the order of the verdicts: the first that refuses is the answer. A negative result

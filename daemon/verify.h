@@ -10,6 +10,7 @@
 
 #include "common/verdict.h"
 #include "daemon/sealed.h"
+#include "daemon/usage.h"
 
 struct verify_input {
         struct view token;      /* what was typed, suffix included; unused by verify_again() */
@@ -21,8 +22,7 @@ struct verify_input {
         struct view org_answer; /* the org prompt's answer */
         enum role role;         /* least role the stack asks for */
         bool bound_only;
-        int64_t noted_use; /* when it was last used, where that is not in the store yet; 0: unknown
-                            */
+        const struct usage *usage; /* uses that are not in the store yet; NULL: none */
 };
 
 #define VERIFY_REASON_MAX 127

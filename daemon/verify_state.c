@@ -24,7 +24,7 @@ int verify_token_state(const struct sealed *s, const struct record_token *token,
         struct resolve_end end = {token->revoked_at, token->end_reason};
         enum wire_state state = WIRE_STATE_REVOKED;
         struct record_org org;
-        int64_t last_sign;
+        struct resolve_sign sign = {.token = token};
         int r;
 
         if (token->revoked_at == 0 && expiry_is_past(token->ends_at, now)) {
@@ -33,10 +33,7 @@ int verify_token_state(const struct sealed *s, const struct record_token *token,
                 r = find_key_org(s, token, &org, &key_org);
                 if (r < 0)
                         return r;
-                r = resolve_last_sign(s, token, 0, &last_sign);
-                if (r < 0)
-                        return r;
-                r = resolve_find_end(s, token, key_org, last_sign, now, &end);
+                r = resolve_find_end(s, &sign, key_org, now, &end);
                 if (r < 0)
                         return r;
                 state = expiry_is_past(end.at, now) ? WIRE_STATE_EXPIRED : WIRE_STATE_LIVE;

@@ -165,6 +165,7 @@ static void test_unused(void **state)
         struct record_last_use use = {.token_id = s->pat.id, .at = NOW};
         struct policy p = world_free_policy;
         struct verify_input in = own(s);
+        struct usage *usage;
 
         p.max_unused = 10 * EXPIRY_DAY;
         world_host_policy(s->w, p);
@@ -172,10 +173,15 @@ static void test_unused(void **state)
         assert_int_equal(store_put_last_use(s->w->sealed.writer, &use), 0);
         expect_end(s, &in, NOW + 10 * EXPIRY_DAY, VERDICT_EXPIRED, "host-max-unused");
         /* Used, but not written yet. */
-        in.noted_use = NOW + EXPIRY_DAY;
-        expect_end(s, &in, NOW + 11 * EXPIRY_DAY, VERDICT_EXPIRED, "host-max-unused");
-        in.noted_use = NOW - EXPIRY_DAY;
+        assert_int_equal(usage_new(&usage), 0);
+        in.usage = usage;
+        use.at = NOW - EXPIRY_DAY;
+        usage_note(usage, &use);
         expect_end(s, &in, NOW + 10 * EXPIRY_DAY, VERDICT_EXPIRED, "host-max-unused");
+        use.at = NOW + EXPIRY_DAY;
+        usage_note(usage, &use);
+        expect_end(s, &in, NOW + 11 * EXPIRY_DAY, VERDICT_EXPIRED, "host-max-unused");
+        (void)usage_free(usage);
 }
 
 static void test_org_policy(void **state)
@@ -250,6 +256,7 @@ static void test_states_of_a_failing_store(void **state)
         const char *reason;
         int64_t end;
 
+        world_host_policy(s->w, (struct policy){.never_ok = true, .max_unused = EXPIRY_DAY});
         for (unsigned nth = 1; nth <= 3; nth++) {
                 memory_store_fail(s->w->reader, nth, -EIO);
                 assert_int_equal(verify_token_state(&s->w->sealed, &t, NOW, &got, &end, &reason),

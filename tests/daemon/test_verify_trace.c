@@ -182,16 +182,22 @@ static void test_every_lookup_fails(void **state)
 {
         const struct scene *s = *state;
         struct world_token next = world_pat(s->w, s->alice), old = world_pat(s->w, s->alice);
+        const struct policy unused = {.never_ok = true, .max_unused = 1000 * EXPIRY_DAY};
 
         world_rotate(s->w, old.id, NOW - 5);
         memory_store_token(s->w->reader, old.id)->successor = next.id;
-        for (unsigned i = 0; i < 12; i++) {
-                struct verify_input in = make_input(s, i / 2, &old);
-                struct verify_output out, clean = decide(s, &in);
+        for (unsigned i = 0; i < 36; i++) {
+                struct verify_input in = make_input(s, i / 2 % 6, &old);
+                struct verify_output out, clean;
                 struct verify_trace t = {.count = 0};
-                unsigned n = 0, lookups = s->w->reader->lookups;
+                unsigned n = 0, lookups;
                 int r;
 
+                /* The last use is looked up where a policy asks for it: the host's, the org's. */
+                world_host_policy(s->w, i / 12 == 1 ? unused : world_free_policy);
+                world_org_policy(s->w, s->acme, i / 12 == 2 ? unused : world_free_policy);
+                clean = decide(s, &in);
+                lookups = s->w->reader->lookups;
                 assert_int_equal(verify_token(&s->w->sealed, &in, NOW, i % 2 ? &t : NULL, &out), 0);
                 lookups = s->w->reader->lookups - lookups;
                 do {
@@ -227,11 +233,14 @@ static void test_state_lookups_fail(void **state)
         enum wire_state shown;
         int64_t end;
 
-        for (size_t i = 0; i < 2; i++) {
-                const struct record_token *t = memory_store_token(s->w->reader, tokens[i]->id);
+        for (size_t i = 0; i < 4; i++) {
+                const struct record_token *t = memory_store_token(s->w->reader, tokens[i % 2]->id);
                 unsigned n = 0;
                 int r;
 
+                /* With a policy that asks for it the last use is read as well. */
+                world_host_policy(s->w, (struct policy){.never_ok = true,
+                                                        .max_unused = i < 2 ? 0 : EXPIRY_MAX});
                 do {
                         memory_store_fail(s->w->reader, ++n, -EIO);
                         r = verify_token_state(&s->w->sealed, t, NOW, &shown, &end, &reason);
@@ -240,7 +249,7 @@ static void test_state_lookups_fail(void **state)
                 assert_int_equal(r, 0);
                 assert_int_equal(shown, WIRE_STATE_LIVE);
                 /* A key's org is read as well. */
-                assert_int_equal(n, i == 0 ? 3 : 4);
+                assert_int_equal(n, 2 + i % 2 + i / 2);
         }
         /* A key's org ends it, a PAT's owner is no org whatever its number. */
         world_org_policy(s->w, s->acme, (struct policy){.max_life = 1, .never_ok = true});

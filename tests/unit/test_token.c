@@ -72,6 +72,40 @@ static void test_crc_vectors(void **state)
         assert_int_equal(token_crc32(ones, sizeof(ones)), 0xff6cab0b);
 }
 
+/* By the definition, a bit at a time. */
+static uint32_t crc_by_bits(const unsigned char *bytes, size_t len)
+{
+        uint32_t crc = UINT32_MAX;
+
+        for (size_t i = 0; i < len * 8; i++) {
+                bool odd = (crc ^ (uint32_t)bytes[i / 8] >> i % 8) & 1u;
+
+                crc = crc >> 1 ^ (odd ? 0xedb88320u : 0);
+        }
+        return ~crc;
+}
+
+/* Every bit of four bytes, at every place in a word, and every length. */
+static void test_crc_bits(void **state)
+{
+        unsigned char bytes[70] = {0};
+
+        (void)state;
+        for (size_t i = 0; i < 64; i++) {
+                bytes[i / 8] = (unsigned char)(1u << i % 8);
+                for (size_t len = 0; len <= 12; len++)
+                        assert_int_equal(token_crc32(bytes, len), crc_by_bits(bytes, len));
+                bytes[i / 8] = 0;
+        }
+        for (unsigned n = 0; n < 2000; n++) {
+                size_t len = n % sizeof(bytes);
+
+                for (size_t i = 0; i < len; i++)
+                        bytes[i] = (unsigned char)draw(256);
+                assert_int_equal(token_crc32(bytes, len), crc_by_bits(bytes, len));
+        }
+}
+
 static void test_digits(void **state)
 {
         (void)state;
@@ -533,6 +567,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_crc_vectors),
+                cmocka_unit_test(test_crc_bits),
                 cmocka_unit_test(test_digits),
                 cmocka_unit_test(test_golden),
                 cmocka_unit_test(test_suffix),
