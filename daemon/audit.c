@@ -74,6 +74,18 @@ static void append_field(struct text *t, const char *prefix, const char *name, c
         }
 }
 
+static void append_number(struct text *t, const char *name, int64_t number)
+{
+        uint64_t rest = number < 0 ? 0 : (uint64_t)number;
+        char digits[21], *first = digits + sizeof(digits) - 1;
+
+        *first = '\0';
+        do
+                *--first = (char)('0' + rest % 10);
+        while ((rest /= 10) > 0);
+        append_field(t, name, "", first);
+}
+
 struct field {
         const char *name;
         struct view value;
@@ -98,8 +110,9 @@ static void format_journal(const struct audit_record *r, uint64_t lost, struct t
         char safe[MESSAGE_SIZE];
         struct field fields[FIELDS];
 
-        append(t, "MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=orgtokend\n",
-               r->message_id ? r->message_id : AUDIT_ID_STORE, r->priority);
+        append_field(t, "MESSAGE_ID", "", r->message_id ? r->message_id : AUDIT_ID_STORE);
+        append_number(t, "PRIORITY", r->priority);
+        append_field(t, "SYSLOG_IDENTIFIER", "", "orgtokend");
         append_field(t, "MESSAGE", "", logsafe(r->message, safe, sizeof(safe)));
         list_fields(r, fields);
         for (size_t i = 0; i < FIELDS; i++)
@@ -107,11 +120,11 @@ static void format_journal(const struct audit_record *r, uint64_t lost, struct t
                         append_field(t, "ORGTOKEN_", fields[i].name,
                                      logsafe(fields[i].value, safe, LOGSAFE_SIZE));
         if (r->caller_uid >= 0)
-                append(t, "ORGTOKEN_CALLER_UID=%" PRId64 "\n", r->caller_uid);
+                append_number(t, "ORGTOKEN_CALLER_UID", r->caller_uid);
         if (r->caller_pid > 0)
-                append(t, "ORGTOKEN_CALLER_PID=%" PRId64 "\n", r->caller_pid);
+                append_number(t, "ORGTOKEN_CALLER_PID", r->caller_pid);
         if (lost > 0)
-                append(t, "ORGTOKEN_LOST_RECORDS=%" PRIu64 "\n", lost);
+                append_number(t, "ORGTOKEN_LOST_RECORDS", (int64_t)lost);
 }
 
 /* Lower case: these stand beside a sentence, not under an index. */

@@ -66,6 +66,7 @@ static void close_store(struct backend *b)
         b->worker_reader = store_reader_close(b->worker_reader);
         b->writer = store_writer_close(b->writer);
         b->memo = seal_memo_free(b->memo);
+        b->rows = rowcache_free(b->rows);
         b->key = keyhash_free(b->key);
 }
 
@@ -163,7 +164,10 @@ static int open_store(struct backend *b)
         /* Without memory for it verification is slower, and that is all. */
         if (!b->memo)
                 (void)seal_memo_new(&b->memo);
+        if (!b->rows)
+                (void)rowcache_new(&b->rows);
         b->verifier.sealed.memo = b->memo;
+        b->verifier.sealed.rows = b->rows;
         b->can_manage = true;
         return writing;
 }

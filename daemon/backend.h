@@ -17,6 +17,7 @@ struct backend {
         char *session_socket;        /* of orgtoken-sessiond */
         struct keyhash *key;
         struct seal_memo *memo;      /* of the event loop's thread, for this key; NULL: without */
+        struct rowcache *rows;       /* likewise, for `reader` */
         struct store_reader *reader; /* of the event loop's thread */
         struct store_reader *worker_reader; /* of the worker's */
         struct store_writer *writer;        /* NULL: nothing can be written now */

@@ -58,6 +58,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/peer.c \
   %D%/peer.h \
   %D%/quota.c \
+  %D%/rowcache.c \
+  %D%/rowcache.h \
   %D%/quota.h \
   %D%/record.h \
   %D%/remake.c \

@@ -46,13 +46,18 @@ static int visit_binding(void *context, const struct record_account *binding)
 int resolve_find_bindings(const struct sealed *s, struct view account, struct view service,
                           struct resolve_bindings *ret)
 {
+        const struct rowcache_key key = {
+                .kind = ROWCACHE_BINDINGS, .name = account, .other = service};
         struct binding_walk walk = {.s = s, .account = account, .service = service};
         int r = 0;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
         if (!view_is_empty(account))
                 r = store_list_bindings(s->reader, account, visit_binding, &walk);
         if (r < 0)
                 return r;
+        sealed_keep(s, &key, &walk.found, sizeof(walk.found));
         *ret = walk.found;
         return 0;
 }

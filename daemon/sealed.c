@@ -1,6 +1,7 @@
 #include "daemon/sealed.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,40 +263,74 @@ static int check_guarded(const struct sealed *s, const struct record_guarded *gu
 
 /* ---- look-ups ---- */
 
+bool sealed_is_kept(const struct sealed *s, const struct rowcache_key *key, void *ret, size_t size)
+{
+        const struct rowcache_value value = {.head = ret, .head_len = size};
+
+        return s->rows && rowcache_find(s->rows, store_state(s->reader), key, &value);
+}
+
+void sealed_keep(const struct sealed *s, const struct rowcache_key *key, const void *row,
+                 size_t size)
+{
+        const struct rowcache_value value = {.head = (void *)row, .head_len = size};
+
+        if (s->rows)
+                rowcache_keep(s->rows, store_state(s->reader), key, &value);
+}
+
 int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret)
 {
+        const struct rowcache_key key = {.kind = ROWCACHE_ORG, .first = id};
         struct record_org org;
-        int e = store_find_org(s->reader, id, &org);
+        int e;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_find_org(s->reader, id, &org);
         if (e == 0)
                 e = check_org(s, &org);
-        if (e == 0)
-                *ret = org;
-        return e;
+        if (e < 0)
+                return e;
+        sealed_keep(s, &key, &org, sizeof(org));
+        *ret = org;
+        return 0;
 }
 
 int sealed_find_org_by_name(const struct sealed *s, struct view name, struct record_org *ret)
 {
+        const struct rowcache_key key = {.kind = ROWCACHE_ORG_NAME, .name = name};
         struct record_org org;
-        int e = store_find_org_by_name(s->reader, name, &org);
+        int e;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_find_org_by_name(s->reader, name, &org);
         if (e == 0)
                 e = check_org(s, &org);
-        if (e == 0)
-                *ret = org;
-        return e;
+        if (e < 0)
+                return e;
+        sealed_keep(s, &key, &org, sizeof(org));
+        *ret = org;
+        return 0;
 }
 
 int sealed_find_user(const struct sealed *s, int64_t id, struct record_user *ret)
 {
+        const struct rowcache_key key = {.kind = ROWCACHE_USER, .first = id};
         struct record_user user;
-        int e = store_find_user(s->reader, id, &user);
+        int e;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_find_user(s->reader, id, &user);
         if (e == 0)
                 e = check_user(s, &user);
-        if (e == 0)
-                *ret = user;
-        return e;
+        if (e < 0)
+                return e;
+        sealed_keep(s, &key, &user, sizeof(user));
+        *ret = user;
+        return 0;
 }
 
 int sealed_find_user_by_name(const struct sealed *s, struct view name, struct record_user *ret)
@@ -313,59 +348,100 @@ int sealed_find_user_by_name(const struct sealed *s, struct view name, struct re
 int sealed_find_member(const struct sealed *s, int64_t org_id, int64_t user_id,
                        struct record_member *ret)
 {
+        const struct rowcache_key key = {
+                .kind = ROWCACHE_MEMBER, .first = org_id, .second = user_id};
         struct record_member member;
-        int e = store_find_member(s->reader, org_id, user_id, &member);
+        int e;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_find_member(s->reader, org_id, user_id, &member);
         if (e == 0)
                 e = sealed_check_member(s, &member);
-        if (e == 0)
-                *ret = member;
-        return e;
+        if (e < 0)
+                return e;
+        sealed_keep(s, &key, &member, sizeof(member));
+        *ret = member;
+        return 0;
+}
+
+/* Around the part of its services that is not used, which is nearly all of it. */
+static struct rowcache_value account_value(struct record_account *account, size_t services)
+{
+        return (struct rowcache_value){
+                .head = account,
+                .head_len = offsetof(struct record_account, services.bytes) + services,
+                .tail = &account->created_at,
+                .tail_len = sizeof(*account) - offsetof(struct record_account, created_at)};
 }
 
 int sealed_find_account(const struct sealed *s, struct view name, int64_t org_id,
                         struct record_account *ret)
 {
-        struct record_account account;
-        int e = store_find_account(s->reader, name, org_id, &account);
+        const struct rowcache_key key = {.kind = ROWCACHE_ACCOUNT, .first = org_id, .name = name};
+        _unfilled_ struct record_account account;
+        struct rowcache_value value = account_value(ret, sizeof(ret->services.bytes));
+        int e;
 
+        if (s->rows && rowcache_find(s->rows, store_state(s->reader), &key, &value))
+                return 0;
+        e = store_find_account(s->reader, name, org_id, &account);
         if (e == 0)
                 e = sealed_check_account(s, &account);
-        if (e == 0)
-                *ret = account;
-        return e;
+        if (e < 0)
+                return e;
+        value = account_value(&account, account.services.len);
+        if (s->rows)
+                rowcache_keep(s->rows, store_state(s->reader), &key, &value);
+        *ret = account;
+        return 0;
 }
 
+/* That there is no such row is kept as well: of a user's own account it is asked at every login. */
 int sealed_find_guarded(const struct sealed *s, struct view name, struct record_guarded *ret)
 {
-        struct record_guarded guarded;
-        int e = store_find_guarded(s->reader, name, &guarded);
+        const struct rowcache_key key = {.kind = ROWCACHE_GUARDED, .name = name};
+        struct {
+                int e;
+                struct record_guarded row;
+        } found = {.e = 0};
 
-        if (e == 0)
-                e = check_guarded(s, &guarded);
-        if (e == 0)
-                *ret = guarded;
-        return e;
+        if (!sealed_is_kept(s, &key, &found, sizeof(found))) {
+                found.e = store_find_guarded(s->reader, name, &found.row);
+                if (found.e == 0)
+                        found.e = check_guarded(s, &found.row);
+                if (found.e == 0 || found.e == -ENOENT)
+                        sealed_keep(s, &key, &found, sizeof(found));
+        }
+        if (found.e == 0)
+                *ret = found.row;
+        return found.e;
 }
 
 int sealed_find_host_policy(const struct sealed *s, struct policy *ret)
 {
+        const struct rowcache_key key = {.kind = ROWCACHE_HOST_POLICY};
         uint8_t found[RECORD_MAC_LEN], mac[RECORD_MAC_LEN];
         struct policy policy;
-        int e = store_find_host_policy(s->reader, &policy, found);
+        int e;
 
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_find_host_policy(s->reader, &policy, found);
         if (e == -ENOENT) {
                 /* Nobody has set one. */
-                *ret = (struct policy){.never_ok = true, .self_service = SELF_SERVICE_FULL};
-                return 0;
-        }
-        if (e == 0)
+                policy = (struct policy){.never_ok = true, .self_service = SELF_SERVICE_FULL};
+                e = 0;
+        } else if (e == 0) {
                 e = seal_host_policy(s, &policy, mac);
-        if (e == 0)
-                e = compare(mac, found);
-        if (e == 0)
-                *ret = policy;
-        return e;
+                if (e == 0)
+                        e = compare(mac, found);
+        }
+        if (e < 0)
+                return e;
+        sealed_keep(s, &key, &policy, sizeof(policy));
+        *ret = policy;
+        return 0;
 }
 
 int sealed_find_clock_mark(const struct sealed *s, int64_t *ret)

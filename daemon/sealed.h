@@ -10,6 +10,7 @@
 #pragma once
 
 #include "daemon/keyhash.h"
+#include "daemon/rowcache.h"
 #include "daemon/store.h"
 
 /* The seals computed last, so that the rows which every login asks for (its org, its account) cost
@@ -26,7 +27,14 @@ struct sealed {
         const struct keyhash *key;
         int64_t fingerprint;
         struct seal_memo *memo; /* NULL: every seal is computed */
+        struct rowcache *rows;  /* NULL: every row is read */
 };
+
+/* What was found before in the state of the store that is being read, or is kept for it. A row of
+   this kind is a struct that is kept whole. */
+bool sealed_is_kept(const struct sealed *s, const struct rowcache_key *key, void *ret, size_t size);
+void sealed_keep(const struct sealed *s, const struct rowcache_key *key, const void *row,
+                 size_t size);
 
 int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret);
 int sealed_find_org_by_name(const struct sealed *s, struct view name, struct record_org *ret);
@@ -42,6 +50,13 @@ int sealed_find_clock_mark(const struct sealed *s, int64_t *ret);
 /* Is a visited row's seal good? For lists. 0 or -EBADMSG. */
 int sealed_check_account(const struct sealed *s, const struct record_account *account);
 int sealed_check_member(const struct sealed *s, const struct record_member *member);
+
+/* A token's row as it stands, and how many characters of its id are unique (store.h). Unlike the
+   rows above it is judged by whoever finds it, below. For a token that was judged before: one that
+   is presented is looked up in the store itself each time, so that the time tells nothing of who
+   was here lately. */
+int sealed_find_token(const struct sealed *s, int64_t id, struct record_token *ret);
+int sealed_key_id_length(const struct sealed *s, int64_t id, unsigned *ret);
 
 /* What the right secret of this row makes of it. A token row's seal is the mac over its proof, so
    it can be judged only with the secret in hand. */

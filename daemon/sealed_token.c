@@ -1,5 +1,6 @@
 /* Tokens, whose seal is the mac over their proof: the other half of sealed.h. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -89,6 +90,66 @@ static bool end_holds(const struct sealed *s, const struct record_token *token)
         return secret_equal(mac, token->end_mac, sizeof(mac));
 }
 
+/* ---- a token that was judged before ---- */
+
+/* Around the part of its limits that is not used. */
+static struct rowcache_value token_value(struct record_token *token, size_t limits)
+{
+        return (struct rowcache_value){
+                .head = token,
+                .head_len = offsetof(struct record_token, limits.bytes) + limits,
+                .tail = &token->has_proof,
+                .tail_len = sizeof(*token) - offsetof(struct record_token, has_proof)};
+}
+
+/* The row, and that it was found to be live, by the mac that says so. */
+static void keep_live(const struct sealed *s, const struct record_token *token)
+{
+        const struct rowcache_key row = {.kind = ROWCACHE_TOKEN, .first = token->id},
+                                  live = {.kind = ROWCACHE_LIVE, .first = token->id};
+        const struct rowcache_value value =
+                token_value((struct record_token *)token, token->limits.len);
+
+        if (!s->rows)
+                return;
+        rowcache_keep(s->rows, store_state(s->reader), &row, &value);
+        sealed_keep(s, &live, token->mac, sizeof(token->mac));
+}
+
+static bool is_kept_live(const struct sealed *s, const struct record_token *token)
+{
+        const struct rowcache_key key = {.kind = ROWCACHE_LIVE, .first = token->id};
+        uint8_t mac[RECORD_MAC_LEN];
+
+        return sealed_is_kept(s, &key, mac, sizeof(mac)) &&
+               secret_equal(mac, token->mac, sizeof(mac));
+}
+
+int sealed_find_token(const struct sealed *s, int64_t id, struct record_token *ret)
+{
+        const struct rowcache_key key = {.kind = ROWCACHE_TOKEN, .first = id};
+        const struct rowcache_value value = token_value(ret, sizeof(ret->limits.bytes));
+
+        if (s->rows && rowcache_find(s->rows, store_state(s->reader), &key, &value))
+                return 0;
+        return store_find_token(s->reader, id, ret);
+}
+
+int sealed_key_id_length(const struct sealed *s, int64_t id, unsigned *ret)
+{
+        const struct rowcache_key key = {.kind = ROWCACHE_KEY_ID, .first = id};
+        int e;
+
+        if (sealed_is_kept(s, &key, ret, sizeof(*ret)))
+                return 0;
+        e = store_key_id_length(s->reader, id, ret);
+        if (e == 0)
+                sealed_keep(s, &key, ret, sizeof(*ret));
+        return e;
+}
+
+/* ---- judging ---- */
+
 /* What a row says of itself must fit the mac that was found on it. */
 static bool is_marked_live(const struct record_token *token,
                            const uint8_t proof[static RECORD_MAC_LEN])
@@ -102,16 +163,19 @@ int sealed_judge_token(const struct sealed *s, const struct record_token *token,
 {
         uint8_t proof[RECORD_MAC_LEN], live[RECORD_MAC_LEN], revoked[RECORD_MAC_LEN];
         _unfilled_ struct claims claims;
-        bool is_live, is_revoked;
+        bool is_live, is_revoked = false;
 
         if (token->key_fingerprint != s->fingerprint || encode_claims(token, &claims) < 0)
                 return -EBADMSG;
         keyhash_proof(view_of_bytes(claims.bytes, claims.len), secret, proof);
-        /* Both, and both compared, whatever the row says: the time tells nothing. */
         mac_live(s, &claims, proof, live);
-        mac_revoked(s, live, revoked);
         is_live = secret_equal(live, token->mac, sizeof(live));
-        is_revoked = secret_equal(revoked, token->mac, sizeof(revoked));
+        if (!is_live) {
+                /* Whatever the row says of itself: nobody without the secret is told by the time
+                   whether the token lives. */
+                mac_revoked(s, live, revoked);
+                is_revoked = secret_equal(revoked, token->mac, sizeof(revoked));
+        }
         if (!is_live && !is_revoked) {
                 *ret = SEALED_WRONG;
                 return 0;
@@ -125,6 +189,7 @@ int sealed_judge_token(const struct sealed *s, const struct record_token *token,
         }
         if (!is_marked_live(token, proof))
                 return -EBADMSG;
+        keep_live(s, token);
         *ret = SEALED_LIVE;
         return 0;
 }
@@ -135,6 +200,10 @@ int sealed_judge_stored(const struct sealed *s, const struct record_token *token
         uint8_t live[RECORD_MAC_LEN], revoked[RECORD_MAC_LEN];
         _unfilled_ struct claims claims;
 
+        if (is_kept_live(s, token)) {
+                *ret = SEALED_LIVE;
+                return 0;
+        }
         if (token->key_fingerprint != s->fingerprint || encode_claims(token, &claims) < 0 ||
             !end_holds(s, token))
                 return -EBADMSG;

@@ -49,6 +49,11 @@ int store_check(struct store_reader *r);
 int store_read_begin(struct store_reader *r);
 void store_read_end(struct store_reader *r);
 
+/* A number for the state that store_read_begin() chose: of all readers in this process, and at any
+   time, only the same state has the same number. 0: it cannot be told, because no such pair is
+   open, or because this reader belongs to a writer, which changes what it reads. */
+int64_t store_state(struct store_reader *r);
+
 struct store_freshness {
         int64_t revision;    /* of the last change it contains */
         int64_t fingerprint; /* of the host key the store belongs to */

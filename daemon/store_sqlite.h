@@ -24,6 +24,7 @@ enum store_sql {
         SQL_COMMIT,
         SQL_ROLLBACK,
         SQL_META,
+        SQL_DATA_VERSION,
         SQL_FIND_ORG,
         SQL_FIND_ORG_BY_NAME,
         SQL_FIND_USER,
@@ -102,6 +103,11 @@ struct store_reader {
         struct sqlite3_stmt *statement[SQL_STATEMENTS]; /* prepared at first use, kept */
         char *path;
         bool left_open; /* a read transaction that could not be ended: to be, before the next */
+        bool is_writers;
+        bool is_begun;    /* by store_read_begin() */
+        unsigned version; /* SQLite's, of the last state that was asked about */
+        int64_t state;    /* and our number for it; 0: none was */
+        bool is_told;     /* it is that of the transaction which is open */
 };
 
 enum store_transaction { TRANSACTION_NONE = 1, TRANSACTION_CHANGE, TRANSACTION_LOCAL };

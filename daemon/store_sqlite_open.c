@@ -315,6 +315,7 @@ int store_sqlite_writer_open(const char *dir, const char *name, struct store_wri
         if (!w)
                 return -ENOMEM;
         w->open = TRANSACTION_NONE;
+        w->reader.is_writers = true;
         e = reader_fill(&w->reader, dir, name, true);
         if (e < 0)
                 return e;
@@ -361,6 +362,8 @@ static int run_fixed(struct store_reader *r, enum store_sql sql)
 
 int store_read_begin(struct store_reader *r)
 {
+        int e;
+
         if (r->left_open) {
                 r->left_open = false;
                 store_read_end(r);
@@ -370,15 +373,49 @@ int store_read_begin(struct store_reader *r)
         /* Nested, or inside a writer's transaction. */
         if (!sqlite3_get_autocommit(r->db))
                 return -EINVAL;
-        return run_fixed(r, SQL_BEGIN);
+        e = run_fixed(r, SQL_BEGIN);
+        r->is_begun = e == 0;
+        r->is_told = false;
+        return e;
 }
 
 void store_read_end(struct store_reader *r)
 {
+        r->is_begun = r->is_told = false;
         if (!sqlite3_get_autocommit(r->db))
                 (void)run_fixed(r, SQL_COMMIT);
         /* An error here is nobody's to answer, but it must not be every later request's. */
         r->left_open = !sqlite3_get_autocommit(r->db);
+}
+
+/* BEGIN chooses nothing yet; the first that is read does, and this reads next to nothing. */
+static int choose_state(struct store_reader *r)
+{
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_DATA_VERSION);
+
+        return query_row(&q);
+}
+
+int64_t store_state(struct store_reader *r)
+{
+        static _Atomic int64_t
+                last; /* of all readers: one that is opened anew begins with a new one */
+        unsigned version;
+
+        if (!r->is_begun || r->is_writers)
+                return 0;
+        if (r->is_told)
+                return r->state;
+        if (sqlite3_txn_state(r->db, "main") == SQLITE_TXN_NONE && choose_state(r) < 0)
+                return 0;
+        if (sqlite3_file_control(r->db, "main", SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK)
+                return 0;
+        if (r->state == 0 || version != r->version) {
+                r->version = version;
+                r->state = ++last;
+        }
+        r->is_told = true;
+        return r->state;
 }
 
 int store_freshness(struct store_reader *r, struct store_freshness *ret)

@@ -41,6 +41,7 @@ static const char *const text[SQL_STATEMENTS] = {
         [SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
         [SQL_COMMIT] = "COMMIT",
         [SQL_ROLLBACK] = "ROLLBACK",
+        [SQL_DATA_VERSION] = "PRAGMA data_version",
         [SQL_META] = "SELECT revision, fingerprint FROM meta WHERE id = 1",
 
         [SQL_FIND_ORG] = "SELECT " ORG_COLUMNS " FROM org WHERE id = ?",

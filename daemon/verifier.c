@@ -416,43 +416,64 @@ static struct view text_or_absent(const char *text)
         return text[0] != '\0' ? view_of(text) : VIEW_ABSENT;
 }
 
-/* Appends to a line; what does not fit is cut off. */
-static _format_(3, 4) void append(char *line, size_t size, const char *format, ...)
-{
-        size_t used = strlen(line);
-        va_list args;
+/* A sentence in the making. */
+struct line {
+        char text[1024];
+        size_t len;
+};
 
-        va_start(args, format);
-        (void)vsnprintf(line + used, size - used, format, args);
-        va_end(args);
+/* Appends; what does not fit is cut off. */
+static void put(struct line *l, const char *text)
+{
+        size_t len = strlen(text), room = sizeof(l->text) - 1 - l->len;
+
+        if (len > room)
+                len = room;
+        memcpy(l->text + l->len, text, len);
+        l->len += len;
 }
 
 /* "alice as acme-deploy for acme by pat_4fK9aQ", as far as the parts are known. */
-static void append_subject(const struct verifier_after *a, char *line, size_t size)
+static void put_subject(const struct verifier_after *a, struct line *l)
 {
         const struct verify_output *out = &a->output;
 
-        if (out->user[0] != '\0' && strcmp(out->user, a->account) != 0)
-                append(line, size, "%s as ", out->user);
-        append(line, size, "%s", a->account);
-        if (out->org[0] != '\0')
-                append(line, size, " for %s", out->org);
-        if (out->key_id[0] != '\0')
-                append(line, size, " by %s", out->key_id);
+        if (out->user[0] != '\0' && strcmp(out->user, a->account) != 0) {
+                put(l, out->user);
+                put(l, " as ");
+        }
+        put(l, a->account);
+        if (out->org[0] != '\0') {
+                put(l, " for ");
+                put(l, out->org);
+        }
+        if (out->key_id[0] != '\0') {
+                put(l, " by ");
+                put(l, out->key_id);
+        }
 }
 
 /* "(sudo, /dev/pts/3, from 10.0.0.7)" */
-static void append_place(const struct verifier_after *a, char *line, size_t size)
+static void put_place(const struct verifier_after *a, struct line *l)
 {
-        append(line, size, " (%s", a->service);
-        if (a->tty[0] != '\0')
-                append(line, size, ", %s", a->tty);
-        if (a->source[0] != '\0')
-                append(line, size, ", from %s", a->source);
+        char uid[48];
+
+        put(l, " (");
+        put(l, a->service);
+        if (a->tty[0] != '\0') {
+                put(l, ", ");
+                put(l, a->tty);
+        }
+        if (a->source[0] != '\0') {
+                put(l, ", from ");
+                put(l, a->source);
+        }
         /* Service, account and source are the caller's words; only root's are facts. */
-        if (a->uid != 0)
-                append(line, size, ", says uid %" PRId64, a->uid);
-        append(line, size, ")");
+        if (a->uid != 0) {
+                (void)snprintf(uid, sizeof(uid), ", says uid %" PRId64, a->uid);
+                put(l, uid);
+        }
+        put(l, ")");
 }
 
 static const char *error_to_string(int error)
@@ -464,38 +485,37 @@ static const char *error_to_string(int error)
         return strerror(-error);
 }
 
-#define MESSAGE_SIZE 1024
-
-static void make_message(const struct verifier_after *a, char line[static MESSAGE_SIZE])
+static void make_message(const struct verifier_after *a, struct line *l)
 {
         const struct verify_output *out = &a->output;
         bool allowed = a->error == 0 && out->verdict == VERDICT_ALLOW;
 
-        line[0] = '\0';
-        append(line, MESSAGE_SIZE, "%s: ",
-               a->error < 0 ? "unavailable"
-               : allowed    ? "allowed"
-                            : "refused");
-        append_subject(a, line, MESSAGE_SIZE);
-        if (a->error < 0)
-                append(line, MESSAGE_SIZE, ": %s", error_to_string(a->error));
-        else if (!allowed)
-                append(line, MESSAGE_SIZE, ": %s, %s", verdict_to_string(out->verdict),
-                       out->reason);
-        append_place(a, line, MESSAGE_SIZE);
+        l->len = 0;
+        put(l, a->error < 0 ? "unavailable: " : allowed ? "allowed: " : "refused: ");
+        put_subject(a, l);
+        if (a->error < 0) {
+                put(l, ": ");
+                put(l, error_to_string(a->error));
+        } else if (!allowed) {
+                put(l, ": ");
+                put(l, verdict_to_string(out->verdict));
+                put(l, ", ");
+                put(l, out->reason);
+        }
+        put_place(a, l);
 }
 
 static void write_record(const struct verifier_after *a)
 {
         const struct verify_output *out = &a->output;
-        char line[MESSAGE_SIZE];
+        _unfilled_ struct line line;
 
-        make_message(a, line);
+        make_message(a, &line);
         audit_write(&(struct audit_record){
                 .message_id =
                         a->verb == WIRE_V_SESSION_CHECK ? AUDIT_ID_SESSION : AUDIT_ID_DECISION,
                 .priority = a->error < 0 ? LOG_WARNING : LOG_NOTICE,
-                .message = view_of(line),
+                .message = view_of_bytes(line.text, line.len),
                 .key_id = text_or_absent(out->key_id),
                 .org = text_or_absent(out->org),
                 .user = text_or_absent(out->user),

@@ -512,7 +512,7 @@ static void decision_init(struct decision *d, const struct sealed *s, const stru
 static int set_key_id(struct decision *d)
 {
         unsigned shown;
-        int r = store_key_id_length(d->s->reader, d->token.id, &shown);
+        int r = sealed_key_id_length(d->s, d->token.id, &shown);
 
         if (r < 0)
                 return r;
@@ -612,7 +612,7 @@ int verify_again(const struct sealed *s, int64_t token_id, const struct verify_i
         int r;
 
         decision_init(&d, s, in, now, trace);
-        r = store_find_token(s->reader, token_id, &d.token);
+        r = sealed_find_token(s, token_id, &d.token);
         if (r == -ENOENT) {
                 (void)refuse(&d, VERDICT_UNKNOWN, "no-such-id", "there is no token of this id");
                 *ret = d.out;

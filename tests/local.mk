@@ -87,6 +87,7 @@ test_programs = \
   %D%/daemon/test_quota \
   %D%/daemon/test_restore \
   %D%/daemon/test_rotate_key \
+  %D%/daemon/test_rowcache \
   %D%/daemon/test_sealed \
   %D%/daemon/test_server \
   %D%/daemon/test_session \
