@@ -59,6 +59,7 @@ test_programs = \
   %D%/pam/test_session \
   %D%/pam/test_stack \
   %D%/daemon/test_access \
+  %D%/daemon/test_audit \
   %D%/daemon/test_become \
   %D%/daemon/test_clock \
   %D%/daemon/test_clockmark \
@@ -84,6 +85,7 @@ test_programs = \
   %D%/daemon/test_options \
   %D%/daemon/test_peer \
   %D%/daemon/test_power_loss \
+  %D%/daemon/test_process \
   %D%/daemon/test_quota \
   %D%/daemon/test_restore \
   %D%/daemon/test_rotate_key \
@@ -234,6 +236,8 @@ fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.
 %C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 
+# A journal that is played.
+%C%_daemon_test_audit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect,--wrap=send,--wrap=poll,--wrap=time
 # What the daemon gives away, and what it gives up, as root.
 %C%_daemon_test_become_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=geteuid,--wrap=getpwnam,--wrap=fstat,--wrap=fchown,--wrap=fchmod \
   -Wl,--wrap=setgroups,--wrap=setresgid,--wrap=setresuid,--wrap=setuid,--wrap=prctl,--wrap=setrlimit

@@ -26,8 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 16
-#define PATIENCE_MS   60000 /* for what has to come; a slow machine is no failure */
+#define ARGUMENTS_MAX    16
+#define DESCRIPTORS_FREE 10    /* the lower ones are the daemon's */
+#define PATIENCE_MS      60000 /* for what has to come; a slow machine is no failure */
 
 /* Opened while we are still root: the build tree may be closed to others. */
 static int program_fd = -1;
@@ -42,6 +43,7 @@ static void open_program(void)
 {
         const char *path = getenv("ORGTOKEND"), *top = getenv("top_builddir");
         char buffer[PATH_MAX];
+        int fd;
 
         if (program_fd >= 0)
                 return;
@@ -49,8 +51,10 @@ static void open_program(void)
                 (void)snprintf(buffer, sizeof(buffer), "%s/daemon/orgtokend", top ? top : ".");
                 path = buffer;
         }
-        program_fd = open(path, O_PATH | O_CLOEXEC);
-        if (program_fd < 0)
+        fd = open(path, O_PATH | O_CLOEXEC);
+        /* Out of the way of what is passed to it. */
+        program_fd = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTORS_FREE);
+        if (fd < 0 || program_fd < 0 || close(fd) < 0)
                 die(path);
 }
 
@@ -119,6 +123,25 @@ void daemon_fixture_free(struct daemon_fixture *f)
 
 /* ---- the process ---- */
 
+static void pass_sockets(const struct daemon_fixture *f)
+{
+        char pid[24];
+        int first = fcntl(f->sockets[0], F_DUPFD_CLOEXEC, DESCRIPTORS_FREE);
+        int second = fcntl(f->sockets[1], F_DUPFD_CLOEXEC, DESCRIPTORS_FREE);
+
+        (void)snprintf(pid, sizeof(pid), "%d", getpid());
+        if (dup2(first, 3) < 0 || dup2(second, 4) < 0 || setenv("LISTEN_PID", pid, 1) < 0 ||
+            setenv("LISTEN_FDS", "2", 1) < 0 || setenv("LISTEN_FDNAMES", f->socket_names, 1) < 0)
+                _exit(126);
+}
+
+static void set_environment(const char *const *environment)
+{
+        for (size_t i = 0; environment && environment[i]; i++)
+                if (putenv((char *)(uintptr_t)environment[i]) != 0)
+                        _exit(126);
+}
+
 static _Noreturn void exec_daemon(const struct daemon_fixture *f, const char *const *arguments)
 {
         char *argv[ARGUMENTS_MAX + 2] = {(char *)(uintptr_t) "orgtokend"};
@@ -140,6 +163,11 @@ static _Noreturn void exec_daemon(const struct daemon_fixture *f, const char *co
                 _exit(126);
         if (f->nofile > 0 && setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 _exit(126);
+        if (f->socket_names)
+                pass_sockets(f);
+        set_environment(f->environment);
+        for (int i = 0; f->is_bare && i <= STDERR_FILENO; i++)
+                (void)close(i);
         (void)fexecve(program_fd, argv, environ);
         _exit(127);
 }
@@ -172,7 +200,8 @@ static bool wait_for_ready(const struct daemon_fixture *f)
 
 static void spawn_ours(struct daemon_fixture *f)
 {
-        const char *const arguments[] = {"--state-dir", f->state, "--runtime-dir", f->runtime,
+        const char *const arguments[] = {"--state-dir", f->state,
+                                         f->socket_names ? NULL : "--runtime-dir", f->runtime,
                                          NULL};
         char stale[512];
 

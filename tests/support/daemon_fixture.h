@@ -22,6 +22,11 @@ struct daemon_fixture {
         pid_t pid;       /* -1: not running */
         int notify;      /* where it says READY=1 */
         unsigned nofile; /* RLIMIT_NOFILE of the next start; 0: as it is */
+        /* As systemd starts it: sockets passed, with these names; NULL: it makes its own. */
+        const char *socket_names;
+        int sockets[2];
+        const char *const *environment; /* "NAME=VALUE" each, NULL-ended; NULL: none */
+        bool is_bare; /* with the descriptors 0 to 2 closed: there is no log then */
 };
 
 /* Call first in main(): as root becomes an ordinary user, for good. */
