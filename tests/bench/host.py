@@ -36,6 +36,21 @@ def pin(pid, *cpus):
         os.sched_setaffinity(task, set(cpus) & AVAILABLE or AVAILABLE)
 
 
+def children(pid):
+    with contextlib.suppress(OSError):
+        for task in tasks(pid):
+            for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                yield int(child)
+                yield from children(int(child))
+
+
+def pin_tree(pid, *cpus):
+    """With what it started: SSSD is a process a service, freeradius one that stays."""
+    for process in (pid, *children(pid)):
+        with contextlib.suppress(OSError):
+            pin(process, *cpus)
+
+
 AVAILABLE = os.sched_getaffinity(0)
 
 

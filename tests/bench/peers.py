@@ -26,6 +26,7 @@ WORDS = {
     "radius": "pam_radius, loopback",
     "ldap": "pam_ldap, nslcd and slapd",
     "sss": "pam_sss, slapd",
+    "sss-uncached": "pam_sss, slapd, no cached credentials",
     "exec": "pam_exec /bin/true",
 }
 SECRET = b"12345678901234567890"
@@ -43,10 +44,12 @@ def need(module, *programs):
 
 
 def both(module, options=""):
+    """For every module that has an account phase: ours has one, and its login is compared with theirs."""
     return [f"{kind} required {module} {options}" for kind in ("auth", "account")]
 
 
 def alone(module, options=""):
+    """For one that has none."""
     return [f"auth required {module} {options}", "account required pam_permit.so"]
 
 
@@ -94,7 +97,7 @@ def userdb(host):
     path = host.work / "userdb"
     text = "".join(f"user-{i}\n{PASSWORD}\n" for i in range(10**5))
     run("db_load", "-T", "-t", "hash", f"{path}.db", input=text)
-    return alone("pam_userdb.so", f"db={path} crypt=none"), [f"user-{i} {PASSWORD}"
+    return both("pam_userdb.so", f"db={path} crypt=none"), [f"user-{i} {PASSWORD}"
                                                            for i in range(0, 10**5, 97)]
 
 
@@ -102,7 +105,8 @@ def google(host):
     need("pam_google_authenticator.so")
     path = host.work / "google"
     secret = base64.b32encode(SECRET).decode()
-    path.write_text(f'{secret}\n" WINDOW_SIZE 60\n" TOTP_AUTH\n')
+    # Two steps to either side, one more than by default, so that a code lasts for a run: each step is an HMAC.
+    path.write_text(f'{secret}\n" WINDOW_SIZE 5\n" TOTP_AUTH\n')
     path.chmod(0o400)
     return alone("pam_google_authenticator.so", f"secret={path} user=root"), google_codes()
 
@@ -133,7 +137,7 @@ def radius(host):
     users.write_text(f'bench-r Cleartext-Password := "{PASSWORD}"\n')
     host.start("/usr/sbin/freeradius", "-f", cpu=DAEMON_CPU)
     time.sleep(2)
-    return alone("pam_radius_auth.so"), [f"bench-r {PASSWORD}"]
+    return both("pam_radius_auth.so"), [f"bench-r {PASSWORD}"]
 
 
 SLAPD = """include /etc/ldap/schema/core.schema
@@ -191,13 +195,22 @@ def ldap(host):
     run("chown", "nslcd:nslcd", "/run/nslcd")
     host.start("/usr/sbin/nslcd", "-n", cpu=DAEMON_CPU)
     wait_for("/run/nslcd/socket")
-    return alone("pam_ldap.so", "minimum_uid=1000"), [f"bench-l {PASSWORD}"]
+    return both("pam_ldap.so", "minimum_uid=1000"), [f"bench-l {PASSWORD}"]
 
 
+# Twice the same directory: with credentials kept for when it is away, as realmd and ipa-client-install write it, and
+# without. SSSD's own default is without; with it each login hashes the password once more, to keep it.
 SSSD = """[sssd]
 services = nss, pam
-domains = bench
-[domain/bench]
+domains = cached, uncached
+[domain/cached]
+id_provider = ldap
+auth_provider = ldap
+ldap_uri = ldap://127.0.0.1
+ldap_search_base = dc=bench
+ldap_auth_disable_tls_never_use_in_production = true
+cache_credentials = true
+[domain/uncached]
 id_provider = ldap
 auth_provider = ldap
 ldap_uri = ldap://127.0.0.1
@@ -207,16 +220,27 @@ cache_credentials = false
 """
 
 
-def sss(host):
+def start_sssd(host):
     need("pam_sss.so", "/usr/sbin/sssd")
     start_slapd(host)
     conf = pathlib.Path("/etc/sssd/sssd.conf")
+    if conf.exists():
+        return
     conf.write_text(SSSD)
     conf.chmod(0o600)
     host.start("/usr/sbin/sssd", "-i", "--logger=files", cpu=DAEMON_CPU)
     wait_for("/var/lib/sss/pipes/pam")
     time.sleep(2)
-    return alone("pam_sss.so"), [f"bench-l {PASSWORD}"]
+
+
+def sss(host):
+    start_sssd(host)
+    return both("pam_sss.so", "domains=cached"), [f"bench-l {PASSWORD}"]
+
+
+def sss_uncached(host):
+    start_sssd(host)
+    return both("pam_sss.so", "domains=uncached"), [f"bench-l {PASSWORD}"]
 
 
 def execute(_):
@@ -225,7 +249,8 @@ def execute(_):
 
 PEERS = {"unix-yescrypt": unix_yescrypt, "unix-sha512": unix_sha512, "pwdfile-10": pwdfile_few,
          "pwdfile-100000": pwdfile_many, "userdb": userdb, "google": google, "oath": oath,
-         "radius": radius, "ldap": ldap, "sss": sss, "exec": execute}
+         "radius": radius, "ldap": ldap, "sss": sss,
+         "sss-uncached": sss_uncached, "exec": execute}
 
 
 def install(folder, say):

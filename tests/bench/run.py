@@ -114,7 +114,7 @@ class Bench:
     def pin_daemons(self, cpu):
         for process in self.host.started:
             if process.poll() is None:
-                hosts.pin(process.pid, cpu)
+                hosts.pin_tree(process.pid, cpu)
 
     def measure_logins(self):
         rounds, slice_ms = (9, 60) if self.quick else (13, 150)
@@ -135,6 +135,9 @@ class Bench:
         sample = self.stores[self.middle].sample
         mine = [("permit", self.password), (f"orgtoken-{self.middle}", sample)]
         rounds, slice_ms = (5, 60) if self.quick else (13, 100)
+        self.pin_daemons(CLIENT_CPU)
+        self.peers_one = self.driver(mine + [(n, f) for n, f, _ in stacks], rounds, slice_ms)
+        peers.reset(self.host, stacks)
         self.pin_daemons(DAEMON_CPU)
         self.peers = self.driver(mine + [(n, f) for n, f, _ in stacks], rounds, slice_ms)
         peers.reset(self.host, stacks)
@@ -198,16 +201,29 @@ class Bench:
                 hosts.pin(process.pid, *hosts.AVAILABLE)
 
     def measure_creation(self):
+        """In turns with the disk's own rate, which moves more from second to second than anything else here."""
         self.say("creating tokens")
         store = self.stores[self.middle]
-        rates = []
-        for _ in range(3):
-            synced = fsync_rate(self.host.work / "sync", .6)
-            out = json.loads(run(self.host.programs / "create", store.manage, "org-1", 600))
-            rates.append((out["created"] / out["seconds"], synced))
-        self.creation = statistics.median(a / b for a, b in rates)
-        self.result["creation"] = {"tokens_a_second": statistics.median(a for a, _ in rates),
-                                   "fsyncs_a_second": statistics.median(b for _, b in rates)}
+        self.pin_daemons_everywhere()
+        rates = {1: [], 8: []}
+        for _ in range(7 if self.quick else 21):
+            for clients, found in rates.items():
+                before = fsync_rate(self.host.work / "sync", .15)
+                created = self.create(store, clients, 250)
+                synced = (before + fsync_rate(self.host.work / "sync", .15)) / 2
+                found.append((created / synced, created, synced))
+        self.creation = [statistics.median(r for r, _, _ in found) for found in rates.values()]
+        self.result["creation"] = {
+            str(clients): {"tokens_a_second": statistics.median(c for _, c, _ in found),
+                           "fsyncs_a_second": statistics.median(s for _, _, s in found)}
+            for clients, found in rates.items()}
+
+    def create(self, store, clients, ms):
+        """Tokens a second by so many clients, each of which waits for its token before it asks for the next."""
+        command = [str(w) for w in (self.host.programs / "create", store.manage, "org-1", ms)]
+        each = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(clients)]
+        done = [json.loads(p.communicate()[0]) for p in each]
+        return sum(d["created"] / d["seconds"] for d in done)
 
     def measure_memory(self):
         store = self.stores[self.largest]
@@ -237,7 +253,7 @@ class Bench:
         limits = limit if isinstance(limit, tuple) else (limit,) * len(values)
         good = all(v >= l if least else v <= l for v, l in zip(values, limits))
         shown = " · ".join(f"{v:.2f}" if v < 100 else f"{v:.0f}" for v in values) + unit
-        self.rows.append((what, target, shown, "met" if good else "MISSED"))
+        self.rows.append((what, target, shown, ("met" if good else "MISSED") if target else ""))
 
     def judge(self):
         small, large = f"orgtoken-{self.sizes[0]}", f"orgtoken-{self.largest}"
@@ -256,10 +272,10 @@ class Bench:
                  [m.ratio(middle, "permit") for m in (one, two)])
         self.row("login ÷ pam_permit, one process each", "≤ 1.5", 1.5,
                  [self.process.ratio(middle, "permit")])
-        for name, target, limit in (("unix-yescrypt", "≥ 150", 150), ("sss", "≥ 20", 20),
+        for name, target, limit in (("unix-yescrypt", "≥ 150", 150), ("sss", "≥ 20", 20), ("sss-uncached", "", 0),
                                     ("ldap", "≥ 3.5", 3.5), ("google", "≥ 1", 1)):
-            self.row(f"{peers.WORDS[name]} ÷ login", target, limit,
-                     [self.peers.ratio(name, middle)], least=True)
+            self.row(f"{peers.WORDS[name]} ÷ login, one core · two", target, limit,
+                     [m.ratio(name, middle) for m in (self.peers_one, self.peers)], least=True)
         self.row("refusing a password ÷ prompting module, one core · two", "≤ 1.05", 1.05,
                  [m.ratio("refuse", "prompt") for m in (one, two)])
         for size in dict.fromkeys((self.middle, self.largest)):
@@ -278,15 +294,15 @@ class Bench:
         self.row("private memory of the loaded module", "≤ 120 kB", 120, [self.module_kb], " kB")
         self.row("pam_start + pam_end ÷ pam_permit's", "≤ 1.25", 1.25,
                  [m.ratio(middle, "permit", "frame") for m in (one, two)])
-        self.row("tokens created a second ÷ fsyncs a second", "≥ 0.5", .5, [self.creation],
-                 least=True)
+        self.row("tokens created a second ÷ fsyncs a second, one client · eight", "≥ 0.5", .5,
+                 self.creation, least=True)
         made = self.stores[self.largest]
         self.row("store of 10^6 tokens", "≤ 60 s", 60, [made.seconds * 10**6 / made.tokens], " s")
 
     def collect(self):
         self.result["rows"] = [dict(zip(("what", "target", "value", "judgement"), r)) for r in self.rows]
         for name, m in (("one_core", self.one), ("two_cores", self.two), ("process", self.process),
-                        ("peers", self.peers), ("peers_process", self.peers_process)):
+                        ("peers_one_core", self.peers_one), ("peers", self.peers), ("peers_process", self.peers_process)):
             self.result[name] = m.all
         self.result["skipped"] = self.skipped
         self.result["peer_words"] = self.peer_names
