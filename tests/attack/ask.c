@@ -5,9 +5,10 @@
  *
  *   ask SOCKET FILE MILLISECONDS
  *
- * FILE has lines "ACCOUNT TOKEN".
+ * FILE has lines "ACCOUNT TOKEN". SIGTERM ends it before its time.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,6 +46,14 @@ static void ask(const char *path, const struct bench_credential *credential, str
         client_close(&c);
 }
 
+static volatile sig_atomic_t is_over;
+
+static void on_signal(int number)
+{
+        (void)number;
+        is_over = 1;
+}
+
 int main(int argc, char **argv)
 {
         struct bench_credentials credentials;
@@ -57,7 +66,9 @@ int main(int argc, char **argv)
         bench_read_credentials(argv[2], &credentials);
         at = bench_now();
         until = at + atoi(argv[3]) * INT64_C(1000000);
-        while (at < until) {
+        if (signal(SIGTERM, on_signal) == SIG_ERR)
+                bench_die("signal", errno);
+        while (at < until && !is_over) {
                 int64_t before = at;
 
                 ask(argv[1], bench_next_credential(&credentials), &answers);
