@@ -104,7 +104,7 @@ is "$(verdict "$stolen")" revoked "and what was ended by age stays so"
 again=$(orgtoken key create acme --name again 2>/dev/null)
 host_daemon_stop
 # A key that comes from a credential only.
-mkdir -m 0755 /run/credentials
+install -d -m 0755 /run/credentials
 install -m 0644 $state/key /run/credentials/orgtoken.key
 rm $state/key
 head -c 32 /dev/urandom >/root/next.key
@@ -112,6 +112,10 @@ succeeds "a credential's key is changed to one made beforehand" \
         env CREDENTIALS_DIRECTORY=/run/credentials orgtokend --rotate-key --new-key /root/next.key
 is "$(find $state -name 'key*')" "" "no key is left in the state directory"
 install -m 0644 /root/next.key /run/credentials/orgtoken.key
+if host_has_systemd; then
+        printf '[Service]\nLoadCredential=orgtoken.key:/run/credentials/orgtoken.key\n' \
+                >/run/systemd/system/orgtokend.service.d/key.conf
+fi
 CREDENTIALS_DIRECTORY=/run/credentials host_daemon_start
 is "$(verdict "$again")" allow "and works with it"
 host_daemon_stop
