@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS   1024 /* powers of two, both */
-#define TOKENS 512
-#define TEXT   96  /* longer names are looked up every time */
-#define BYTES  704 /* a token with limits of some eighty characters */
+#define ROWS        1024 /* powers of two, both */
+#define TOKENS      256
+#define TEXT        96  /* longer names are looked up every time */
+#define ROW_BYTES   256 /* an account with services of some eighty characters, */
+#define TOKEN_BYTES 704 /* and a token */
 
 struct slot {
         int64_t state; /* 0: free */
@@ -15,11 +16,12 @@ struct slot {
         int64_t first, second;
         uint16_t name_len, other_len, head_len, tail_len;
         char text[TEXT];
-        unsigned char bytes[BYTES];
 };
 
 struct rowcache {
         struct slot slot[ROWS + TOKENS];
+        unsigned char row[ROWS][ROW_BYTES];
+        unsigned char token[TOKENS][TOKEN_BYTES];
 };
 
 int rowcache_new(struct rowcache **ret)
@@ -77,35 +79,43 @@ static bool slot_is_of(const struct slot *slot, int64_t state, const struct rowc
                view_equal(view_of_bytes(slot->text + slot->name_len, slot->other_len), key->other);
 }
 
+/* Where a slot's value is. */
+static unsigned char *bytes_of(struct rowcache *c, size_t at)
+{
+        return at < ROWS ? c->row[at] : c->token[at - ROWS];
+}
+
 bool rowcache_find(const struct rowcache *c, int64_t state, const struct rowcache_key *key,
                    const struct rowcache_value *ret)
 {
+        const unsigned char *bytes;
         const struct slot *slot;
         size_t at;
 
         if (state == 0 || !fits(key))
                 return false;
         at = slot_of(key);
+        if (!slot_is_of(&c->slot[at], state, key))
+                at ^= 1;
         slot = &c->slot[at];
-        if (!slot_is_of(slot, state, key))
-                slot = &c->slot[at ^ 1];
         if (!slot_is_of(slot, state, key) || slot->head_len > ret->head_len ||
             slot->tail_len != ret->tail_len)
                 return false;
-        memcpy(ret->head, slot->bytes, slot->head_len);
+        /* Only read here. */
+        bytes = bytes_of((struct rowcache *)c, at);
+        memcpy(ret->head, bytes, slot->head_len);
         if (ret->tail)
-                memcpy(ret->tail, slot->bytes + slot->head_len, slot->tail_len);
+                memcpy(ret->tail, bytes + slot->head_len, slot->tail_len);
         return true;
 }
 
 /* Its own slot, or the one beside it where that has what is of use to somebody else, so that two
    which meet do not drive each other out. */
-static struct slot *place_for(struct rowcache *c, int64_t state, const struct rowcache_key *key)
+static size_t place_for(const struct rowcache *c, int64_t state, const struct rowcache_key *key)
 {
         size_t at = slot_of(key);
-        struct slot *own = &c->slot[at], *beside = &c->slot[at ^ 1];
 
-        return own->state != state || slot_is_of(own, state, key) ? own : beside;
+        return c->slot[at].state != state || slot_is_of(&c->slot[at], state, key) ? at : at ^ 1;
 }
 
 static void copy_text(char *to, struct view text)
@@ -117,23 +127,25 @@ static void copy_text(char *to, struct view text)
 void rowcache_keep(struct rowcache *c, int64_t state, const struct rowcache_key *key,
                    const struct rowcache_value *value)
 {
-        struct slot *slot;
+        size_t room = key->kind < ROWCACHE_TOKEN ? ROW_BYTES : TOKEN_BYTES, at;
+        unsigned char *bytes;
 
-        if (state == 0 || !fits(key) || value->head_len > BYTES ||
-            value->tail_len > BYTES - value->head_len)
+        if (state == 0 || !fits(key) || value->head_len > room ||
+            value->tail_len > room - value->head_len)
                 return;
-        slot = place_for(c, state, key);
-        slot->state = state;
-        slot->kind = key->kind;
-        slot->first = key->first;
-        slot->second = key->second;
-        slot->name_len = (uint16_t)key->name.len;
-        slot->other_len = (uint16_t)key->other.len;
-        copy_text(slot->text, key->name);
-        copy_text(slot->text + key->name.len, key->other);
-        slot->head_len = (uint16_t)value->head_len;
-        slot->tail_len = (uint16_t)value->tail_len;
-        memcpy(slot->bytes, value->head, value->head_len);
+        at = place_for(c, state, key);
+        bytes = bytes_of(c, at);
+        c->slot[at] = (struct slot){.state = state,
+                                    .kind = key->kind,
+                                    .first = key->first,
+                                    .second = key->second,
+                                    .name_len = (uint16_t)key->name.len,
+                                    .other_len = (uint16_t)key->other.len,
+                                    .head_len = (uint16_t)value->head_len,
+                                    .tail_len = (uint16_t)value->tail_len};
+        copy_text(c->slot[at].text, key->name);
+        copy_text(c->slot[at].text + key->name.len, key->other);
+        memcpy(bytes, value->head, value->head_len);
         if (value->tail)
-                memcpy(slot->bytes + value->head_len, value->tail, value->tail_len);
+                memcpy(bytes + value->head_len, value->tail, value->tail_len);
 }

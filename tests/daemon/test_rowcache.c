@@ -132,8 +132,17 @@ static void test_bounds(void **state)
         key.other = VIEW_ABSENT;
         keep(c, 1, &key, 4);
         assert_false(holds(c, 1, &key, 4));
-        /* Values likewise. */
+        /* Values likewise: so much of a token, less of others. */
         key.name = VIEW_ABSENT;
+        value = value_of(bytes, 257);
+        rowcache_keep(c, 1, &key, &value);
+        value = value_of(back, sizeof(back));
+        assert_false(rowcache_find(c, 1, &key, &value));
+        value = value_of(bytes, 256);
+        rowcache_keep(c, 1, &key, &value);
+        value = value_of(back, sizeof(back));
+        assert_true(rowcache_find(c, 1, &key, &value));
+        key.kind = ROWCACHE_TOKEN;
         value = value_of(bytes, 705);
         rowcache_keep(c, 1, &key, &value);
         value = value_of(back, sizeof(back));
