@@ -37,6 +37,18 @@ static void mark_present(struct wire_message *m, unsigned field)
         m->present[field / 64] |= UINT64_C(1) << (field % 64);
 }
 
+/* The least field from `from` on that is there; WIRE_FIELD_COUNT where there is none. */
+static unsigned next_present(const struct wire_message *m, unsigned from)
+{
+        for (; from < WIRE_FIELD_COUNT; from = (from / 64 + 1) * 64) {
+                uint64_t rest = m->present[from / 64] >> (from % 64);
+
+                if (rest)
+                        return from + (unsigned)__builtin_ctzll(rest);
+        }
+        return WIRE_FIELD_COUNT;
+}
+
 static bool is_text_kind(enum wire_kind kind)
 {
         switch (kind) {
@@ -208,11 +220,10 @@ static uint16_t count_fields(const struct wire_message *m)
 {
         unsigned count = 0;
 
-        for (unsigned field = 1; field < WIRE_FIELD_COUNT; field++) {
+        for (unsigned field = 1; (field = next_present(m, field)) < WIRE_FIELD_COUNT; field++) {
                 const struct wire_field_rule *rule = wire_field_rule(field);
 
-                if (is_present(m, field))
-                        count += rule->kind == WIRE_KIND_LIST ? m->list_len[rule->list] : 1;
+                count += rule->kind == WIRE_KIND_LIST ? m->list_len[rule->list] : 1;
         }
         return (uint16_t)count;
 }
@@ -261,8 +272,8 @@ int wire_encode(const struct wire_message *m, void *buf, size_t size, size_t *re
         wirebuf_put_u16(&w, (uint16_t)m->verb);
         wirebuf_put_u16(&w, count_fields(m));
         wirebuf_put_bytes(&w, m->nonce, WIRE_NONCE_LEN);
-        for (unsigned field = 1; field < WIRE_FIELD_COUNT; field++) {
-                if (is_present(m, field) && put_field(&w, m, field) < 0)
+        for (unsigned field = 1; (field = next_present(m, field)) < WIRE_FIELD_COUNT; field++) {
+                if (put_field(&w, m, field) < 0)
                         return -EINVAL;
         }
         if (w.failed)
