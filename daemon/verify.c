@@ -104,7 +104,7 @@ static int explain_successor(struct decision *d)
         if (r < 0)
                 return r;
         token_key_id(d->token.kind, d->token.successor, shown, key_id);
-        explain(d, "its successor is %s", key_id);
+        tell(d, "its successor is %s", key_id);
         return 0;
 }
 
@@ -183,7 +183,7 @@ static int step_expired(struct decision *d)
         }
         if (d->trace) {
                 expiry_format(d->end.at, when);
-                explain(d, "it is live; its end: %s", when);
+                tell(d, "it is live; its end: %s", when);
         }
         return 0;
 }
@@ -211,15 +211,15 @@ static int explain_sources(struct decision *d)
         if (r < 0 && r != -ENOENT)
                 return r;
         if (is_key(d))
-                explain(d, "the key is of %s", d->key_org.name);
+                tell(d, "the key is of %s", d->key_org.name);
         if (!view_is_empty(d->suffix))
-                explain(d, "the suffix of the token names %s", SAFE(d->suffix));
+                tell(d, "the suffix of the token names %s", SAFE(d->suffix));
         if (!view_is_empty(in->org_option))
-                explain(d, "the stack names %s", SAFE(in->org_option));
+                tell(d, "the stack names %s", SAFE(in->org_option));
         if (bound.name[0])
-                explain(d, "the account is bound to %s", bound.name);
+                tell(d, "the account is bound to %s", bound.name);
         if (!view_is_empty(in->org_answer))
-                explain(d, "the prompt was answered with %s", SAFE(in->org_answer));
+                tell(d, "the prompt was answered with %s", SAFE(in->org_answer));
         return 0;
 }
 
