@@ -102,6 +102,7 @@ test_programs = \
   %D%/daemon/test_ticket \
   %D%/daemon/test_timing \
   %D%/daemon/test_usage \
+  %D%/daemon/test_userdb \
   %D%/daemon/test_verifier \
   %D%/daemon/test_verifier_session \
   %D%/daemon/test_verify \
@@ -236,6 +237,7 @@ fake_host_ldadd = %D%/support/libfakehost.la pam/libpamcore.la common/libcommon.
 %C%_pam_test_memo_LDFLAGS = $(AM_LDFLAGS) $(fake_host_calls)
 %C%_pam_test_memo_LDADD = $(fake_host_ldadd) $(CMOCKA_LIBS)
 
+%C%_daemon_test_userdb_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam_r,--wrap=getpwuid_r,--wrap=setpwent,--wrap=getpwent
 # A journal that is played.
 %C%_daemon_test_audit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect,--wrap=send,--wrap=poll,--wrap=time
 # What the daemon gives away, and what it gives up, as root.

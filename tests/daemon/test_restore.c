@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/hostkey.h"
+#include "daemon/limits.h"
 #include "daemon/offline.h"
 #include "tests/support/captured.h"
 #include "tests/support/faulty_calls.h"
@@ -658,6 +659,177 @@ static void test_backup_key(void **state)
         before = fixture_free(before);
 }
 
+/* ---- each right alone ---- */
+
+enum change {
+        ORG_SUSPENDED,
+        ORG_DELETED,
+        ORG_MAX_LIFE,
+        ORG_MAX_UNUSED,
+        ORG_NEVER,
+        ORG_END_SESSIONS,
+        ORG_RESUMED, /* was suspended when the backup was made, and stays so */
+        USER_SUSPENDED,
+        USER_REMOVED,
+        USER_UID,
+        USER_RESUMED,
+        ACCOUNT_ROLE,
+        ACCOUNT_SERVICES,
+        ACCOUNT_OTHER_SERVICES,
+        CHANGES,
+};
+
+struct rights {
+        struct record_org org;
+        struct record_user user;
+        struct record_account account;
+};
+
+static void read_rights(const struct scene *s, struct rights *ret)
+{
+        const struct sealed *r = &s->f->managed;
+
+        assert_int_equal(sealed_find_org(r, s->globex, &ret->org), 0);
+        assert_int_equal(sealed_find_user(r, s->bob, &ret->user), 0);
+        assert_int_equal(sealed_find_account(r, VIEW("acme-su"), s->acme, &ret->account), 0);
+}
+
+static void limit_account(struct record_account *account, const char *service)
+{
+        enum limits_kind kind;
+        struct wire_message m;
+        struct view bad;
+
+        wire_init(&m, WIRE_REQUEST, WIRE_V_ACCOUNT_BIND, (const uint8_t[WIRE_NONCE_LEN]){0});
+        assert_int_equal(wire_put_list(&m, WIRE_F_LIMIT_SERVICE, view_of(service)), 0);
+        assert_int_equal(limits_from_request(&m, &account->services, &bad, &kind), 0);
+}
+
+static void change_rights(enum change change, struct rights *x)
+{
+        switch (change) {
+        case ORG_SUSPENDED: x->org.suspended = true; break;
+        case ORG_RESUMED: x->org.suspended = false; break;
+        case ORG_DELETED: x->org.deleted_at = LATER; break;
+        case ORG_MAX_LIFE: x->org.policy.max_life = 60; break;
+        case ORG_MAX_UNUSED: x->org.policy.max_unused = 60; break;
+        case ORG_NEVER: x->org.policy.never_ok = !x->org.policy.never_ok; break;
+        case ORG_END_SESSIONS: x->org.policy.end_sessions = true; break;
+        case USER_SUSPENDED: x->user.suspended = true; break;
+        case USER_RESUMED: x->user.suspended = false; break;
+        case USER_REMOVED: x->user.removed_at = LATER; break;
+        case USER_UID: x->user.uid = 2001; break;
+        case ACCOUNT_ROLE: x->account.role = ROLE_ADMIN; break;
+        case ACCOUNT_SERVICES: limit_account(&x->account, "su-l"); break;
+        case ACCOUNT_OTHER_SERVICES: limit_account(&x->account, "cr"); break;
+        case CHANGES: break;
+        }
+}
+
+static void write_rights(const struct scene *s, struct rights *x)
+{
+        const struct sealed *w = &s->f->managed;
+        int64_t revision;
+
+        assert_int_equal(store_write_begin(s->f->writer), 0);
+        assert_int_equal(sealed_put_org(w, &x->org), 0);
+        assert_int_equal(sealed_put_user(w, &x->user), 0);
+        assert_int_equal(sealed_put_account(w, &x->account), 0);
+        assert_int_equal(store_write_commit(s->f->writer, &revision), 0);
+}
+
+static void assert_same_rights(enum change change, const struct rights *a, const struct rights *b)
+{
+        const struct policy *p = &a->org.policy, *q = &b->org.policy;
+
+        if (a->org.suspended != b->org.suspended || a->org.deleted_at != b->org.deleted_at ||
+            p->max_life != q->max_life || p->max_unused != q->max_unused ||
+            p->never_ok != q->never_ok || p->end_sessions != q->end_sessions ||
+            a->user.suspended != b->user.suspended || a->user.removed_at != b->user.removed_at ||
+            a->user.uid != b->user.uid || a->account.role != b->account.role ||
+            a->account.services.len != b->account.services.len ||
+            memcmp(a->account.services.bytes, b->account.services.bytes, a->account.services.len) !=
+                    0)
+                fail_msg("change %d was not taken over", (int)change);
+}
+
+static void test_each_right(void **state)
+{
+        struct scene *s = *state;
+        struct rights rights;
+        struct files *kept;
+
+        fixture_account(s->f, "acme-su", s->acme, ROLE_MEMBER, "su");
+        read_rights(s, &rights);
+        fixture_close(s->f);
+        for (int suspended = 0; suspended < 2; suspended++) {
+                fixture_open(s->f);
+                rights.org.suspended = rights.user.suspended = suspended;
+                write_rights(s, &rights);
+                fixture_close(s->f);
+                make_backup_of(s);
+                kept = files_keep(s->f->dir);
+                for (enum change change = 0; change < CHANGES; change++) {
+                        struct rights expected = rights, is;
+
+                        files_put_back(kept, s->f->dir);
+                        fixture_open(s->f);
+                        change_rights(change, &expected);
+                        write_rights(s, &expected);
+                        fixture_close(s->f);
+                        assert_int_equal(restore(s), 0);
+                        fixture_open(s->f);
+                        read_rights(s, &is);
+                        fixture_close(s->f);
+                        /* What was away when the backup was made comes back by hand only. */
+                        expected.org.suspended |= suspended;
+                        expected.user.suspended |= suspended;
+                        assert_same_rights(change, &is, &expected);
+                }
+                kept = files_free(kept);
+                remove_aside(s);
+        }
+}
+
+/* More than are read at once, and the last of them is among what was taken away. */
+static void test_many(void **state)
+{
+        struct scene *s = *state;
+        struct record_member member;
+        struct record_account account;
+        struct record_guarded guarded;
+        int64_t last = 0, revision;
+        char name[32];
+
+        for (int i = 0; i < 70; i++) {
+                (void)snprintf(name, sizeof(name), "user%03d", i);
+                last = fixture_user(s->f, name, 5000 + i);
+                fixture_member(s->f, s->acme, last, ROLE_MEMBER);
+                (void)snprintf(name, sizeof(name), "zz-account%03d", i);
+                fixture_account(s->f, name, s->acme, ROLE_NONE, NULL);
+        }
+        fixture_close(s->f);
+        make_backup_of(s);
+        fixture_open(s->f);
+        assert_int_equal(store_write_begin(s->f->writer), 0);
+        assert_int_equal(store_delete_member(s->f->writer, s->acme, last), 0);
+        assert_int_equal(store_delete_account(s->f->writer, VIEW("zz-account069"), s->acme), 0);
+        guarded = (struct record_guarded){.name = "zzz-later", .since = FIXTURE_NOW};
+        assert_int_equal(sealed_put_guarded(&s->f->managed, &guarded), 0);
+        assert_int_equal(store_write_commit(s->f->writer, &revision), 0);
+        fixture_close(s->f);
+        assert_int_equal(restore(s), 0);
+        fixture_open(s->f);
+        assert_int_equal(sealed_find_member(&s->f->sealed, s->acme, last, &member), -ENOENT);
+        assert_int_equal(sealed_find_member(&s->f->sealed, s->acme, last - 1, &member), 0);
+        assert_int_equal(
+                sealed_find_account(&s->f->sealed, VIEW("zz-account069"), s->acme, &account),
+                -ENOENT);
+        assert_int_equal(
+                sealed_find_account(&s->f->sealed, VIEW("zz-account068"), s->acme, &account), 0);
+        assert_int_equal(sealed_find_guarded(&s->f->sealed, VIEW("zzz-later"), &guarded), 0);
+}
+
 /* ---- interrupted ---- */
 
 struct interrupted {
@@ -852,15 +1024,25 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_taken_over),       TEST(test_twice),
-                TEST(test_grants_end),       TEST(test_no_store),
-                TEST(test_damaged),          TEST(test_damaged_tells_what_it_can),
-                TEST(test_damaged_with_log), TEST(test_other_history),
-                TEST(test_tampered),         TEST(test_no_backup),
-                TEST(test_other_schema),     TEST(test_newer),
-                TEST(test_other_key),        TEST(test_backup_key),
-                TEST(test_interrupted),      TEST(test_interrupted_with_log),
+                TEST(test_taken_over),
+                TEST(test_twice),
+                TEST(test_grants_end),
+                TEST(test_no_store),
+                TEST(test_damaged),
+                TEST(test_damaged_tells_what_it_can),
+                TEST(test_damaged_with_log),
+                TEST(test_other_history),
+                TEST(test_tampered),
+                TEST(test_no_backup),
+                TEST(test_other_schema),
+                TEST(test_newer),
+                TEST(test_other_key),
+                TEST(test_backup_key),
+                TEST(test_interrupted),
+                TEST(test_interrupted_with_log),
                 TEST(test_every_call),
+                TEST(test_each_right),
+                TEST(test_many),
         };
 
         fixture_in_memory();
