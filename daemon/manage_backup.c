@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/manage_internal.h"
 
@@ -51,5 +52,9 @@ int manage_backup(struct manage_op *op)
                 return r;
         op->noted = true;
         (void)snprintf(op->note.text, sizeof(op->note.text), "%s", safe);
-        return manage_done_count(op, revision);
+        r = manage_done_count(op, revision);
+        /* Said not to be done, so it must not be in the way of another try. */
+        if (r < 0)
+                (void)unlink(copy);
+        return r;
 }

@@ -68,7 +68,13 @@ static int publish(const char *temporary, const char *path)
 
         if (e == 0)
                 e = store_sqlite_rename_new(temporary, path);
-        return e < 0 ? e : sync_parent(path);
+        if (e < 0)
+                return e;
+        e = sync_parent(path);
+        /* Said not to be done, so it must not be in the way of another try. */
+        if (e < 0)
+                (void)unlink(path);
+        return e;
 }
 
 int store_sqlite_remove(const char *path)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "tests/support/faulty_calls.h"
@@ -38,6 +39,7 @@ struct request {
 };
 
 static char ci[TOKEN_KEY_ID_SIZE], laptop[TOKEN_KEY_ID_SIZE], spare[TOKEN_KEY_ID_SIZE];
+static char whole[TOKEN_TEXT_MAX + 1]; /* a whole one, to be checked */
 
 /* clang-format off */
 static const struct request requests[] = {
@@ -54,6 +56,9 @@ static const struct request requests[] = {
         {WIRE_V_ACCOUNT_LIST, .uid = PERSON_ALICE, .org = "acme"},
         {WIRE_V_GUARDED_LIST, .uid = 0},
         {WIRE_V_HOST_SHOW, .uid = 0},
+        {WIRE_V_CHECK, .uid = 0, .account = "acme-deploy"},
+        {WIRE_V_CHECK, .uid = PERSON_ALICE},
+        {WIRE_V_BACKUP, .uid = 0},
         {WIRE_V_USER_LIST, .uid = 0},
         {WIRE_V_KEY_LIST, .uid = PERSON_ALICE, .org = "acme"},
         {WIRE_V_PAT_LIST, .uid = 0},
@@ -106,11 +111,39 @@ static void put(struct manage_fixture *f, const struct request *q)
                 set_text(f, WIRE_F_KEY_ID, q->key_id);
         if (q->field)
                 set_number(f, q->field, q->number);
+        if (q->verb == WIRE_V_CHECK)
+                set_text(f, WIRE_F_TOKEN, whole);
+        if (q->verb == WIRE_V_BACKUP) {
+                /* The request borrows it. */
+                static char path[FILES_PATH_SIZE];
+
+                files_path(f->store->dir, "backups", path);
+                files_remove(path, "");
+                files_path(f->store->dir, "backups/backup", path);
+                set_text(f, WIRE_F_PATH, path);
+        }
+}
+
+/* A backup is there, or it is not. Without an answer either may be. */
+static void check_backup(const struct manage_fixture *f, unsigned at, bool done)
+{
+        if (files_are_there(f->store->dir, "backups/backup") != done)
+                fail_msg("BACKUP, call %u: %s", at,
+                         done ? "done, and is not there" : "failed, and is there");
 }
 
 static bool is_success(uint32_t magic)
 {
         return magic == WIRE_DONE || magic == WIRE_END || magic == WIRE_NEW_TOKEN;
+}
+
+/* What may be said where a call failed; 0 is no answer. A disk that is full is a reason against
+   the place of a backup. */
+static bool is_failure(const struct manage_fixture *f, const struct request *q, uint32_t magic)
+{
+        return magic == WIRE_UNAVAILABLE || magic == 0 ||
+               (q->verb == WIRE_V_BACKUP && magic == WIRE_REFUSED &&
+                strcmp(reason(f), "bad-path") == 0);
 }
 
 /* One run. True: go on with the next call. */
@@ -125,9 +158,11 @@ static bool run(struct manage_fixture *f, const struct request *q, unsigned at)
         faulty_calls_turn(false);
         magic = run_as(f, q->uid);
         hit = faulty_calls_end();
-        if (!is_success(magic) && !(hit && (magic == WIRE_UNAVAILABLE || magic == 0)))
+        if (!is_success(magic) && !(hit && is_failure(f, q, magic)))
                 fail_msg("%s, call %u: magic %x, %s", wire_verb_to_string(q->verb), at, magic,
                          reason(f));
+        if (q->verb == WIRE_V_BACKUP && magic != 0)
+                check_backup(f, at, is_success(magic));
         if (magic == WIRE_UNAVAILABLE) {
                 assert_int_equal(revision(f), before);
                 assert_int_equal(f->reply.new_token, -1);
@@ -140,12 +175,21 @@ static bool run(struct manage_fixture *f, const struct request *q, unsigned at)
 static struct manage_fixture *new_scene(void)
 {
         struct manage_fixture *f = manage_fixture_new();
+        char path[FILES_PATH_SIZE];
 
+        files_path(f->store->dir, "backups", path);
+        assert_int_equal(mkdir(path, 0700), 0);
         make_org(f, "acme");
         make_org(f, "globex");
         make_member(f, "acme", "alice", ROLE_ADMIN);
         make_member(f, "acme", "bob", ROLE_MEMBER);
         bind_account(f, "acme", "acme-deploy");
+        ask(f, WIRE_V_KEY_CREATE);
+        set_text(f, WIRE_F_ORG, "acme");
+        set_text(f, WIRE_F_NAME, "whole");
+        assert_int_equal(run_as(f, PERSON_ALICE), WIRE_NEW_TOKEN);
+        (void)strcpy(whole, text_of(answer(f), WIRE_F_TOKEN));
+        assert_int_equal(acknowledge(f, true, true), WIRE_DONE);
         (void)make_key(f, PERSON_ALICE, "acme", "ci", EXPIRY_DAY, ci);
         (void)make_pat(f, PERSON_ALICE, "laptop", EXPIRY_DAY, laptop);
         (void)make_pat(f, PERSON_BOB, "spare", EXPIRY_DAY, spare);
@@ -227,8 +271,10 @@ static void check_token(struct manage_fixture *f, const struct request *q, unsig
 static void check_outcome(struct manage_fixture *f, const struct request *q, unsigned at,
                           const struct outcome *o)
 {
-        if (!is_success(o->magic) && o->magic != WIRE_UNAVAILABLE && o->magic != 0)
+        if (!is_success(o->magic) && !is_failure(f, q, o->magic))
                 fail_here(q, at, reason(f));
+        if (q->verb == WIRE_V_BACKUP && o->magic != 0)
+                check_backup(f, at, is_success(o->magic));
         open_anew(f, NULL);
         assert_int_equal(store_check(f->store->managed.reader), 0);
         if (is_success(o->magic) && q->changes && revision(f) <= o->before &&
