@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/text.h"
 #include "cli/timewords.h"
@@ -111,6 +112,16 @@ static void note_replaced(const struct call *call, const struct made *made)
                             made->replaces, timewords_span(overlap, words));
 }
 
+/* Behind sudo one is root, and rarely means a token of root's. */
+static void note_roots_own(const struct call *call)
+{
+        const struct command *c = call->args.command;
+
+        if (geteuid() == 0 && c->wire == WIRE_V_PAT_CREATE && !args_has(&call->args, "--user"))
+                output_note(&call->out, "note: it is root's own; for a person say --user NAME, or "
+                                        "let them make it without sudo");
+}
+
 static void note_made(const struct call *call, const struct made *made)
 {
         output_note(&call->out,
@@ -118,6 +129,7 @@ static void note_made(const struct call *call, const struct made *made)
                     made->key_id, made->name);
         note_end(call, made->expires_at);
         note_replaced(call, made);
+        note_roots_own(call);
         cmd_note_services(call);
 }
 

@@ -325,6 +325,11 @@ kill -CONT "$daemon_pid"
 host_wait "orgtoken status"
 succeeds "and none the worse when it goes on" orgtoken status
 
+# "sudo orgtoken pat create" makes one of root's.
+contains "$(orgtoken pat create --name own 2>&1)" "note: it is root's own" "root is told that a token is root's own"
+lacks "$(orgtoken pat create --name theirs --user bob 2>&1)" "root's own" "and not where it is somebody else's"
+lacks "$(setpriv --reuid alice --regid alice --init-groups orgtoken pat create --name own 2>&1)" "root's own" "nor who is not root"
+
 # No secret anywhere.
 host_daemon_stop
 for token in "$key" "$pat" "$old" "$kept" "$late"; do
