@@ -112,6 +112,15 @@ static int answer_check(struct manage_op *op, const struct verify_trace *trace,
         return manage_reply_add(op->reply, &m);
 }
 
+/* Of an organisation that one is not in nothing is told, its name included. */
+static bool may_name(void *context, int64_t org_id)
+{
+        struct manage_op *op = context;
+        unsigned roles;
+
+        return op->is_root || (manage_roles(op, org_id, &roles) == 0 && (roles & ACCESS_MEMBER));
+}
+
 /* The token goes on as the view into the packet: it is copied nowhere. */
 static int run_check(struct manage_op *op, struct view account)
 {
@@ -123,7 +132,7 @@ static int run_check(struct manage_op *op, struct view account)
                 .source = wire_text(&op->request, WIRE_F_SOURCE),
                 .org_option = wire_text(&op->request, WIRE_F_ORG),
         };
-        struct verify_trace trace = {0};
+        struct verify_trace trace = {.may_name = may_name, .context = op};
         struct verify_output out = {0};
         int r = verify_token(&op->s, &in, op->call->now, &trace, &out);
 

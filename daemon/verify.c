@@ -29,8 +29,9 @@ struct decision {
         struct resolve_end end;
         struct resolve_bindings bindings; /* of the account wanted */
         struct record_org org;
-        bool own;   /* the account is that of the PAT's user */
-        bool bound; /* the account is bound to the org, for this service */
+        const char *org_word; /* its name, or what stands for it in sentences */
+        bool own;             /* the account is that of the PAT's user */
+        bool bound;           /* the account is bound to the org, for this service */
         struct record_account binding;
 };
 
@@ -188,12 +189,21 @@ static int step_expired(struct decision *d)
         return 0;
 }
 
+/* Only the account names it, and the asker may not see it. */
+static bool is_hidden(const struct decision *d, int64_t org_id)
+{
+        return d->trace && d->trace->may_name && !d->trace->may_name(d->trace->context, org_id);
+}
+
 static int found_org(struct decision *d, const char *named_by)
 {
+        bool hidden = strcmp(named_by, "account") == 0 && is_hidden(d, d->org.id);
+
+        d->org_word = hidden ? "another organisation" : d->org.name;
         d->out.org_id = d->org.id;
-        (void)snprintf(d->out.org, sizeof(d->out.org), "%s", d->org.name);
+        (void)snprintf(d->out.org, sizeof(d->out.org), "%s", hidden ? "" : d->org.name);
         (void)snprintf(d->out.org_named_by, sizeof(d->out.org_named_by), "%s", named_by);
-        explain(d, "the organisation is %s, named by: %s", d->org.name, named_by);
+        explain(d, "the organisation is %s, named by: %s", d->org_word, named_by);
         return 0;
 }
 
@@ -217,7 +227,8 @@ static int explain_sources(struct decision *d)
         if (!view_is_empty(in->org_option))
                 tell(d, "the stack names %s", SAFE(in->org_option));
         if (bound.name[0])
-                tell(d, "the account is bound to %s", bound.name);
+                tell(d, "the account is bound to %s",
+                     is_hidden(d, bound.id) ? "another organisation" : bound.name);
         if (!view_is_empty(in->org_answer))
                 tell(d, "the prompt was answered with %s", SAFE(in->org_answer));
         return 0;
@@ -327,7 +338,7 @@ static int judge_membership(struct decision *d)
                 return r;
         if (r == -ENOENT)
                 return refuse(d, VERDICT_NOT_MEMBER, "not-a-member", "%s is no member of %s",
-                              SAFE(view_of(d->user.name)), d->org.name);
+                              SAFE(view_of(d->user.name)), d->org_word);
         if (member.org_id != d->org.id || member.user_id != d->user.id)
                 return -EBADMSG;
         if (member.role < need)
@@ -364,7 +375,7 @@ static int step_member(struct decision *d)
                 return r;
         if (d->org.suspended)
                 return refuse(d, VERDICT_NOT_MEMBER, "org-suspended",
-                              "the organisation %s is suspended", d->org.name);
+                              "the organisation %s is suspended", d->org_word);
         return is_key(d) ? judge_key_roles(d) : judge_user(d);
 }
 

@@ -47,6 +47,10 @@ struct verify_output {
 struct verify_trace {
         unsigned count;
         char step[WIRE_LIST_MAX][200];
+        /* May the asker be told the name of this org, which they did not name themselves? Where
+           not, neither sentences nor the output have it. NULL: of any. */
+        bool (*may_name)(void *context, int64_t org_id);
+        void *context;
 };
 
 /* Decides. 0 and *ret, whatever the verdict; a negative errno (sealed.h) where no decision can be

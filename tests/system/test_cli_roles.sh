@@ -202,6 +202,21 @@ exits 1 "to root it means two" orgtoken pat rename "${hers:0:5}" roots
 contains "$tap_out" more "and root is told to give more of it"
 contains "$(as carol orgtoken pat list)" mine "and nothing changed"
 
+# Whose an account is, is nobody's business but its organisation's: carol's own token, and acme's account.
+useradd initech-app
+orgtoken org create initech >/dev/null 2>&1
+orgtoken account bind initech initech-app >/dev/null 2>&1
+hers=$(as carol orgtoken pat create --name check 2>/dev/null)
+asks() { printf '%s\n' "$1" | orgtoken_as "$2" check --json --account initech-app; }
+orgtoken_as() { if [ "$1" = root ]; then orgtoken "${@:2}"; else as "$1" orgtoken "${@:2}"; fi; }
+for token in "$hers" "$hers@globex"; do
+        contains "$(asks "$token" root | sed 's/initech-app//g')" initech "check: root is told whose the account is"
+        contains "$(asks "$token" carol)" '"key_id": "pat_' "check: an answer to its owner"
+        lacks "$(asks "$token" carol | sed 's/initech-app//g')" initech "check: who is not in the organisation is not told its name"
+done
+orgtoken org suspend initech >/dev/null 2>&1
+lacks "$(asks "$hers" carol | sed 's/initech-app//g')" initech "check: nor where it is suspended"
+
 # Who is root in a user namespace of their own is not root.
 if as dave unshare -Ur true 2>/dev/null; then
         before=$(revision)
