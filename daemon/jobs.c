@@ -23,6 +23,23 @@ static void request_run(void *data)
                 r->result = manage_run(r->manage, &r->call, &r->reply);
 }
 
+/* Each acknowledgement waits for the disk: those that came while it was waited for the last time
+   wait together. */
+static void acknowledge_together(void *const data[], size_t count)
+{
+        struct manage_reply *created[WORKER_TOGETHER_MAX];
+        struct job_request *r = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                r = data[i];
+                if (r->accepted)
+                        created[n++] = &r->created;
+        }
+        if (n > 1)
+                manage_keep_together(r->manage, created, n);
+}
+
 static void request_done(void *data)
 {
         struct job_request *r = data;
@@ -90,6 +107,7 @@ void job_request_acknowledge(struct job_request *r, struct view packet, bool acc
 {
         /* The token's bytes have done their duty; its id is what is acknowledged. */
         r->is_acknowledgement = true;
+        r->job.together = acknowledge_together;
         r->accepted = accepted;
         manage_reply_wipe(&r->reply);
         r->created = r->reply;

@@ -83,6 +83,7 @@ struct manage_reply {
         int64_t new_token;   /* id of a created token that awaits its ACK; -1: none */
         int64_t replaced;    /* ROTATE: the old one, to be ended at the ACK; -1: none */
         int64_t replace_end; /* when it ends */
+        bool kept;           /* the new token is kept already: manage_keep_together() */
         int64_t revision;    /* of the change; 0: none was made */
         bool changed_rights; /* grants must be looked at again */
         bool clock_reset;    /* the mark was reset: the clock starts anew */
@@ -105,3 +106,8 @@ void manage_keep_session(struct manage *m, const struct record_session *session)
    reply is DONE, or REFUSED where it was too late. */
 int manage_acknowledge(struct manage *m, const struct manage_call *call,
                        const struct manage_reply *created, bool accepted, struct manage_reply *ret);
+
+/* Keeps new tokens that were accepted, all of them in one transaction, so that they wait for the
+   disk once; those that replace another are left out. Sets `kept` in those that are, for
+   manage_acknowledge(), which does the rest; in none where it came to nothing. */
+void manage_keep_together(struct manage *m, struct manage_reply *const created[], size_t count);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "common/cleanup.h"
 #include "daemon/manage_internal.h"
 
 /* Ends the token that was replaced. Refused where it was ended otherwise in the meantime: a leak
@@ -90,8 +92,11 @@ static int settle(struct manage_op *op, const struct manage_reply *created,
  * failed. */
 static int deliver(struct manage_op *op, const struct manage_reply *created, bool accepted)
 {
-        int kept = accepted ? settle(op, created, keep) : MANAGE_REFUSED, r;
+        int kept, r;
 
+        if (created->kept)
+                return 0;
+        kept = accepted ? settle(op, created, keep) : MANAGE_REFUSED;
         if (kept == 0)
                 return 0;
         /* Where the old one could not be ended there is no new one either, or a rotation would be
@@ -150,6 +155,45 @@ int manage_acknowledge(struct manage *m, const struct manage_call *call,
         else if (op.changed)
                 manage_audit_change(&op);
         return answer_delivery(&op, r);
+}
+
+/* ---- several at once ---- */
+
+static int keep_each(struct store_writer *w, struct manage_reply *const created[], size_t count,
+                     bool kept[])
+{
+        for (size_t i = 0; i < count; i++) {
+                int r;
+
+                if (created[i]->new_token < 0 || created[i]->replaced >= 0)
+                        continue;
+                r = store_delete_undelivered(w, created[i]->new_token);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                kept[i] = r == 0;
+        }
+        return 0;
+}
+
+void manage_keep_together(struct manage *m, struct manage_reply *const created[], size_t count)
+{
+        struct store_writer *w = m->sealed.writer;
+        _cleanup_(freep) bool *kept = calloc(count, sizeof(*kept));
+        int64_t revision;
+        int r;
+
+        if (!kept || !w || store_write_begin(w) < 0)
+                return;
+        r = keep_each(w, created, count, kept);
+        if (r == 0)
+                r = store_write_commit(w, &revision);
+        if (r < 0) {
+                /* Each by itself again: the one that cannot be done is not everybody's. */
+                store_write_rollback(w);
+                return;
+        }
+        for (size_t i = 0; i < count; i++)
+                created[i]->kept = kept[i];
 }
 
 /* ---- after a crash ---- */

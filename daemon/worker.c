@@ -55,31 +55,73 @@ static struct worker_job *queue_take(struct queue *q)
         return job;
 }
 
-/* The next job, once there is one; NULL when there will be none any more. */
-static struct worker_job *wait_for_job(struct worker *w)
+/* Those that wait and have the same `together`, out of their turn. Returns how many there are in
+   `jobs` then. */
+static size_t queue_take_same(struct queue *q, struct worker_job *jobs[], size_t count)
 {
-        struct worker_job *job;
+        struct worker_job **at = &q->first;
+
+        while (*at && count < WORKER_TOGETHER_MAX) {
+                struct worker_job *job = *at;
+
+                if (job->together == jobs[0]->together) {
+                        jobs[count++] = job;
+                        *at = job->next;
+                } else {
+                        at = &job->next;
+                }
+        }
+        if (!*at)
+                q->end = at;
+        return count;
+}
+
+/* The next job, once there is one, and what it may be looked at together with. 0 when there will be
+   none any more. */
+static size_t wait_for_jobs(struct worker *w, struct worker_job *ret[static WORKER_TOGETHER_MAX])
+{
+        size_t count = 0;
 
         (void)pthread_mutex_lock(&w->lock);
-        while (!(job = queue_take(&w->waiting)) && !w->stop)
+        while (!(ret[0] = queue_take(&w->waiting)) && !w->stop)
                 (void)pthread_cond_wait(&w->wake, &w->lock);
+        if (ret[0])
+                count = ret[0]->together ? queue_take_same(&w->waiting, ret, 1) : 1;
         (void)pthread_mutex_unlock(&w->lock);
-        return job;
+        return count;
+}
+
+static void look_together(struct worker_job *const jobs[], size_t count)
+{
+        void *data[WORKER_TOGETHER_MAX];
+
+        for (size_t i = 0; i < count; i++)
+                data[i] = jobs[i]->data;
+        jobs[0]->together(data, count);
 }
 
 /* Who is woken comes for the lock: neither side wakes the other while it holds it. */
+static void run_job(struct worker *w, struct worker_job *job)
+{
+        job->run(job->data);
+        (void)pthread_mutex_lock(&w->lock);
+        queue_append(&w->finished, job);
+        (void)pthread_mutex_unlock(&w->lock);
+        /* Only fails where the counter is full, and then the loop is awake already. */
+        (void)eventfd_write(w->event_fd, 1);
+}
+
 static void *run_jobs(void *data)
 {
+        struct worker_job *jobs[WORKER_TOGETHER_MAX];
         struct worker *w = data;
-        struct worker_job *job;
+        size_t count;
 
-        while ((job = wait_for_job(w))) {
-                job->run(job->data);
-                (void)pthread_mutex_lock(&w->lock);
-                queue_append(&w->finished, job);
-                (void)pthread_mutex_unlock(&w->lock);
-                /* Only fails where the counter is full, and then the loop is awake already. */
-                (void)eventfd_write(w->event_fd, 1);
+        while ((count = wait_for_jobs(w, jobs)) > 0) {
+                if (count > 1)
+                        look_together(jobs, count);
+                for (size_t i = 0; i < count; i++)
+                        run_job(w, jobs[i]);
         }
         return NULL;
 }

@@ -59,6 +59,7 @@ test_programs = \
   %D%/pam/test_session \
   %D%/pam/test_stack \
   %D%/daemon/test_access \
+  %D%/daemon/test_acknowledge \
   %D%/daemon/test_audit \
   %D%/daemon/test_become \
   %D%/daemon/test_clock \

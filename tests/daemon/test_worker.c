@@ -172,6 +172,83 @@ static void test_again(void **state)
         assert_true(f->done >= JOBS);
 }
 
+/* ---- together ---- */
+
+struct group {
+        unsigned count;
+        size_t sizes[JOBS];
+        unsigned first[JOBS]; /* number of the first task */
+        unsigned ran_before[JOBS];
+};
+static struct group groups;
+
+static void together(void *const data[], size_t count)
+{
+        const struct task *t = data[0];
+
+        groups.first[groups.count] = t->number;
+        groups.ran_before[groups.count] = t->f->ran;
+        groups.sizes[groups.count++] = count;
+        for (size_t i = 0; i < count; i++) {
+                t = data[i];
+                assert_ptr_equal(t->job.together, together);
+        }
+}
+
+static unsigned turn[JOBS]; /* the place in which each was run */
+
+static void run_noting(void *data)
+{
+        struct task *t = data;
+
+        turn[t->number] = atomic_fetch_add(&t->f->ran, 1);
+}
+
+/* Behind a job that takes its time: every third of the others is of those. */
+static void submit_thirds(struct fixture *f, unsigned count)
+{
+        groups = (struct group){.count = 0};
+        f->tasks[0].job.run = run_gated;
+        for (unsigned i = 1; i < count; i++) {
+                f->tasks[i].job.run = run_noting;
+                f->tasks[i].job.together = i % 3 == 0 ? together : NULL;
+        }
+        for (unsigned i = 0; i < count; i++)
+                worker_submit(f->worker, &f->tasks[i].job);
+        assert_int_equal(sem_post(&f->gate), 0);
+        while (worker_pending(f->worker) > 0)
+                assert_true(sd_event_run(f->event, UINT64_MAX) >= 0);
+        assert_int_equal(f->ran, count);
+        assert_int_equal(f->done, count);
+}
+
+/* Those that wait and have the same are looked at first, once, and run one behind the other; the
+   rest stays in order. */
+static void test_together(void **state)
+{
+        static const unsigned expected[] = {0, 1, 2, 3, 6, 7, 4, 8, 9, 5};
+        struct fixture *f = *state;
+        unsigned gathered = WORKER_TOGETHER_MAX * 2 + 1; /* and no more than fit at once */
+
+        submit_thirds(f, 10);
+        assert_int_equal(groups.count, 1);
+        assert_int_equal(groups.sizes[0], 3);
+        assert_int_equal(groups.first[0], 3);
+        assert_int_equal(groups.ran_before[0], 3);
+        for (unsigned i = 1; i < 10; i++)
+                assert_int_equal(turn[i], expected[i]);
+        f->ran = f->done = 0;
+        submit_thirds(f, gathered * 3 + 1);
+        /* The last of them had nobody to be with. */
+        assert_int_equal(groups.count, 2);
+        assert_int_equal(groups.sizes[0], WORKER_TOGETHER_MAX);
+        assert_int_equal(groups.sizes[1], WORKER_TOGETHER_MAX);
+        /* The queue ends where it should. */
+        f->ran = f->done = 0;
+        submit_thirds(f, 4);
+        assert_int_equal(groups.count, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -180,6 +257,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_free_runs_all, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_free_runs_follow_ups, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_together, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
