@@ -45,10 +45,8 @@ const struct command cmd_host[] = {
                 .summary = "Sets the policy of this host (root).",
                 .details =
                         "POLICY is max-life=90d or none, never=yes or no, max-unused=30d or none, "
-                        "self-service=full, limited or off. With limited, what anybody but root "
-                        "makes "
-                        "lives no longer than max-life; with off, only root makes tokens. What is "
-                        "not "
+                        "self-service=full, limited or off. limited wants max-life to be set, and "
+                        "to stay so; with off, only root makes and rotates tokens. What is not "
                         "named stays as it is.",
                 .done = "policy of this host set",
                 .args = {{"POLICY", NULL, ARG_HOST_POLICY, ARG_REPEATS, 0, "such as max-life=90d"}},

@@ -240,13 +240,31 @@ static void check_person(struct doctor *d, const char *name)
                              name, name);
 }
 
+/* Who has the name now is somebody else, or had their uid changed. A login has no uid to compare.
+ */
+static bool check_uid(struct doctor *d, const char *name, int64_t uid)
+{
+        const struct host_user *u = hostfiles_user(d->files, name);
+
+        if (!u || uid < 0 || (int64_t)u->uid == uid)
+                return false;
+        finding_mend(findings_add(&d->found, FINDING_WRONG, "user-uid",
+                                  "%s had the uid %" PRId64 " and has %u: if that is somebody "
+                                  "else, tokens of whoever had the name before open this account",
+                                  name, uid, (unsigned)u->uid),
+                     "the same person: orgtoken user reassign %s; another: orgtoken user remove %s",
+                     name, name);
+        return true;
+}
+
 static int take_person(void *context, const struct wire_message *row)
 {
         struct people *p = context;
         char name[NAME_ITEM_MAX + 1];
 
         if (wire_number(row, WIRE_F_SUSPENDED, 0) == 0 && wire_number(row, WIRE_F_PATS, 0) > 0 &&
-            view_copy(wire_text(row, WIRE_F_USER), name, sizeof(name)))
+            view_copy(wire_text(row, WIRE_F_USER), name, sizeof(name)) &&
+            !check_uid(p->d, name, wire_number(row, WIRE_F_UID, -1)))
                 check_person(p->d, name);
         return STATUS_DONE;
 }

@@ -227,6 +227,13 @@ echo 'Defaults !pam_session' >/etc/sudoers.d/session
 finds sudo-no-session "sudo without sessions"
 rm /etc/sudoers.d/session
 orgtoken sudoers >/etc/sudoers.d/orgtoken && chmod 0440 /etc/sudoers.d/orgtoken
+usermod -u 4444 alice 2>/dev/null
+finds user-uid "whose name has another uid by now"
+is "$(setpriv --reuid alice --regid alice --init-groups orgtoken pat list 2>&1 | grep -c 'had uid')" 1 "(whom the daemon refuses)"
+contains "$(mend user-uid)" "orgtoken user reassign alice" "and what to type"
+orgtoken user reassign alice >/dev/null
+setpriv --reuid alice --regid alice --init-groups orgtoken pat list >/dev/null
+lacks "$(orgtoken doctor --json)" user-uid "with that typed no word of it"
 passwd -q -l alice
 finds beware:user-locked "who has a locked password and tokens"
 passwd -q -u alice
