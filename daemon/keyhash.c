@@ -12,17 +12,22 @@
 #define PROOF_TAG       "orgtoken-proof-1"
 #define MAC_TAG         "orgtoken-mac-1"
 #define FINGERPRINT_TAG "orgtoken-fingerprint-1"
+#define TICKET_TAG      "orgtoken-ticket-1"
 
 /* In memory of libsodium's own: locked where the limit allows it, left out of core dumps, between
    guard pages, and read-only once it is made. */
 struct keyhash {
         uint8_t key[KEYHASH_KEY_LEN];
+        uint8_t ticket_key[KEYHASH_LEN];
         crypto_auth_hmacsha256_state
                 start; /* of every MAC: the key and the tag are in it already */
 };
 
 _Static_assert(KEYHASH_LEN == crypto_hash_sha256_BYTES, "a proof is a SHA-256");
 _Static_assert(KEYHASH_LEN == crypto_auth_hmacsha256_BYTES, "a mac is an HMAC-SHA-256");
+_Static_assert(KEYHASH_LEN == crypto_generichash_BYTES &&
+                       KEYHASH_LEN == crypto_generichash_KEYBYTES,
+               "a ticket's too");
 _Static_assert(KEYHASH_KEY_LEN == crypto_auth_hmacsha256_KEYBYTES, "the key fits the HMAC");
 
 /* A hash that fails has no answer that could be told from a right one. It never does; were it to, a
@@ -95,6 +100,8 @@ int keyhash_new(const uint8_t key[static KEYHASH_KEY_LEN], struct keyhash **ret)
         if (!k)
                 return -ENOMEM;
         memcpy(k->key, key, sizeof(k->key));
+        must(crypto_auth_hmacsha256(k->ticket_key, (const unsigned char *)TICKET_TAG,
+                                    sizeof(TICKET_TAG) - 1, k->key));
         start_mac(k);
         /* -1 where a platform cannot; on Linux it cannot fail for memory that is its own. */
         if (sodium_mprotect_readonly(k) != 0)
@@ -140,6 +147,12 @@ void keyhash_mac(const struct keyhash *k, const char *domain, struct view messag
         must(crypto_auth_hmacsha256_final(&state, ret));
         /* It began with the key. */
         secret_wipe(&state, sizeof(state));
+}
+
+void keyhash_ticket(const struct keyhash *k, struct view message, uint8_t ret[static KEYHASH_LEN])
+{
+        must(crypto_generichash(ret, KEYHASH_LEN, bytes_of(message), message.len, k->ticket_key,
+                                sizeof(k->ticket_key)));
 }
 
 void keyhash_random(void *bytes, size_t len)

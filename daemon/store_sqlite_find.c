@@ -233,20 +233,6 @@ int store_find_clock_mark(struct store_reader *r, int64_t *ret,
         return 0;
 }
 
-/* The nearest other id on one side, or -1. */
-static int find_neighbour(struct store_reader *r, enum store_sql sql, int64_t id, int64_t *ret)
-{
-        _cleanup_(query_end) struct query q = query_begin(r, sql);
-        int e;
-
-        query_bind_number(&q, id);
-        e = query_row(&q);
-        if (e < 0 && e != -ENOENT)
-                return e;
-        *ret = e == -ENOENT ? -1 : query_number(&q, 0, TOKEN_ID_LIMIT - 1);
-        return q.error;
-}
-
 /* How many leading characters two ids share. */
 static unsigned shared_characters(int64_t a, int64_t b)
 {
@@ -262,22 +248,23 @@ static unsigned shared_characters(int64_t a, int64_t b)
 
 int store_key_id_length(struct store_reader *r, int64_t id, unsigned *ret)
 {
-        static const enum store_sql sides[] = {SQL_TOKEN_BEFORE, SQL_TOKEN_AFTER};
+        /* The nearest other ids, on both sides: no other shares more characters. */
+        _cleanup_(query_end) struct query q = query_begin(r, SQL_TOKEN_NEIGHBOURS);
         unsigned length = TOKEN_KEY_ID_MIN;
+        int e;
 
-        /* A prefix of an id is a range of keys, so nobody shares more of it than a neighbour does.
-         */
-        for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
-                int64_t other;
-                unsigned needed;
-                int e = find_neighbour(r, sides[i], id, &other);
+        query_bind_number(&q, id);
+        e = query_row(&q);
+        for (int side = 0; e == 0 && side < 2; side++) {
+                int64_t other = query_optional(&q, 0, TOKEN_ID_LIMIT - 1, -1);
+                unsigned needed = other < 0 ? 0 : shared_characters(id, other) + 1;
 
-                if (e < 0)
-                        return e;
-                needed = other < 0 ? 0 : shared_characters(id, other) + 1;
+                e = q.error;
                 if (needed > length)
                         length = needed;
         }
+        if (e < 0)
+                return e;
         *ret = length < TOKEN_ID_LEN ? length : TOKEN_ID_LEN;
         return 0;
 }

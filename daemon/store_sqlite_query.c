@@ -63,8 +63,9 @@ static const char *const text[SQL_STATEMENTS] = {
         [SQL_FIND_NOTIFIED] = "SELECT at FROM notified WHERE id = 1",
         [SQL_LIST_UNDELIVERED] = "SELECT token_id FROM undelivered ORDER BY 1",
         [SQL_FIND_CLOCK_MARK] = "SELECT mark, mac FROM clock_mark WHERE id = 1",
-        [SQL_TOKEN_BEFORE] = "SELECT id FROM token WHERE id < ? ORDER BY id DESC LIMIT 1",
-        [SQL_TOKEN_AFTER] = "SELECT id FROM token WHERE id > ? ORDER BY id LIMIT 1",
+        [SQL_TOKEN_NEIGHBOURS] =
+                "SELECT (SELECT id FROM token WHERE id < ?1 ORDER BY id DESC LIMIT 1),"
+                " (SELECT id FROM token WHERE id > ?1 ORDER BY id LIMIT 1)",
 
         /* Ids of orgs and users grow, so that theirs is the order of creation. */
         [SQL_LIST_ORGS] = "SELECT " ORG_COLUMNS

@@ -6,7 +6,6 @@
 #include "common/secret.h"
 #include "common/wirebuf.h"
 
-#define TICKET_DOMAIN  "ticket"
 #define TICKET_HEAD    16 /* token id and time, in the clear: the daemon keeps no table of tickets */
 #define TICKET_TEXTS   5
 #define TICKET_MESSAGE (TICKET_HEAD + TICKET_TEXTS * (2 + WIRE_TEXT_MAX))
@@ -38,7 +37,7 @@ static bool seal(const struct keyhash *key, int64_t token_id, int64_t when,
         wirebuf_writer_init(&w, message, sizeof(message));
         if (!put_message(&w, token_id, when, in, org))
                 return false;
-        keyhash_mac(key, TICKET_DOMAIN, view_of_bytes(message, w.used), ret);
+        keyhash_ticket(key, view_of_bytes(message, w.used), ret);
         return true;
 }
 

@@ -86,6 +86,25 @@ static void test_mac(void **state)
         (void)keyhash_free(other);
 }
 
+/* Made with Python's hashlib. */
+static void test_ticket(void **state)
+{
+        struct keyhash *k = new_key(0), *other = new_key(1);
+        uint8_t a[KEYHASH_LEN], b[KEYHASH_LEN];
+
+        (void)state;
+        keyhash_ticket(k, VIEW("hello"), a);
+        assert_hex(a, "171ec36bf0164b1520a3092940f5d2ea1072f8130f53662f6399d75cbf957b5a");
+        keyhash_ticket(k, VIEW_ABSENT, b);
+        assert_hex(b, "fb4321a88ae73f0d5640c6622e80b8fa54fa84f226a848cb7aec7ffb9509560b");
+        keyhash_ticket(other, VIEW("hello"), b);
+        assert_memory_not_equal(a, b, sizeof(a));
+        keyhash_ticket(k, VIEW("hello\0"), b);
+        assert_memory_not_equal(a, b, sizeof(a));
+        (void)keyhash_free(k);
+        (void)keyhash_free(other);
+}
+
 static void test_proof(void **state)
 {
         uint8_t a[KEYHASH_LEN], b[KEYHASH_LEN];
@@ -206,11 +225,11 @@ static int init(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_init),         cmocka_unit_test(test_fingerprint),
-                cmocka_unit_test(test_mac),          cmocka_unit_test(test_proof),
-                cmocka_unit_test(test_read_only),    cmocka_unit_test(test_copied),
-                cmocka_unit_test(test_random_below), cmocka_unit_test(test_random_text),
-                cmocka_unit_test(test_random),
+                cmocka_unit_test(test_init),        cmocka_unit_test(test_fingerprint),
+                cmocka_unit_test(test_mac),         cmocka_unit_test(test_ticket),
+                cmocka_unit_test(test_proof),       cmocka_unit_test(test_read_only),
+                cmocka_unit_test(test_copied),      cmocka_unit_test(test_random_below),
+                cmocka_unit_test(test_random_text), cmocka_unit_test(test_random),
         };
 
         return cmocka_run_group_tests_name("keyhash", tests, init, NULL);
