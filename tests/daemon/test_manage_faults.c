@@ -16,7 +16,6 @@
 #include "tests/support/faulty_calls.h"
 #include "tests/support/files.h"
 #include "tests/support/manage_fixture.h"
-#include "tests/support/valgrind.h"
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -310,7 +309,7 @@ static void test_every_place(void **state)
                 count = faulty_calls_places(&places);
                 fixture_close(f->store);
                 after = files_keep(f->store->dir);
-                for (size_t n = 0; n < count; n += valgrind_is_here() ? 20 : 1, runs++) {
+                for (size_t n = 0; n < count; n += faulty_calls_step(), runs++) {
                         open_anew(f, before);
                         o = go(f, q, places[n]);
                         assert_true(faulty_calls_end());
@@ -321,7 +320,7 @@ static void test_every_place(void **state)
                 after = files_free(after);
         }
         print_message("# %u places, each with a call that failed\n", runs);
-        assert_true(runs > (valgrind_is_here() ? 50 : 1000));
+        assert_true(runs > 1000 / faulty_calls_step());
         (void)manage_fixture_free(f);
 }
 

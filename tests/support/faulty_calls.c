@@ -11,6 +11,8 @@
 #undef _FORTIFY_SOURCE
 
 #include "tests/support/faulty_calls.h"
+#include "common/cleanup.h"
+#include "tests/support/valgrind.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -178,6 +180,15 @@ size_t faulty_calls_places(const unsigned **ret)
 {
         *ret = places.first;
         return places.count;
+}
+
+unsigned faulty_calls_step(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+        return getenv("ORGTOKEN_LONG") ? 1 : 5;
+#else
+        return getenv("ORGTOKEN_LONG") || !valgrind_is_here() ? 1 : 20;
+#endif
 }
 
 static bool fails(const char *name, enum kind kind)
@@ -410,7 +421,7 @@ EXPORTED int asprintf(char **ret, const char *format, ...)
 }
 
 /* What a build with _FORTIFY_SOURCE calls. */
-int __asprintf_chk(char **ret, int flag, const char *format, ...);
+int __asprintf_chk(char **ret, int flag, const char *format, ...) _format_(3, 4);
 EXPORTED int __asprintf_chk(char **ret, int flag, const char *format, ...)
 {
         va_list arguments;

@@ -16,3 +16,5 @@ void faulty_calls_turn(bool on);
 bool faulty_calls_end(void);
 /* After the noting: the number of places, and the number of the first call from each. */
 size_t faulty_calls_places(const unsigned **ret);
+/* Each how-manieth place a test takes: 1, or more where calls take many times as long. */
+unsigned faulty_calls_step(void);
