@@ -338,7 +338,8 @@ static void test_backup(void **state)
         ask(f, WIRE_V_BACKUP);
         set_text(f, WIRE_F_PATH, "relative");
         assert_true(is_refused(f, 0, "bad-path"));
-        set_text(f, WIRE_F_PATH, "/nonexistent/backup");
+        (void)snprintf(path, sizeof(path), "%s/absent/backup", f->store->dir);
+        set_text(f, WIRE_F_PATH, path);
         assert_true(is_refused(f, 0, "bad-path"));
         (void)snprintf(path, sizeof(path), "%s/backup", f->store->dir);
         set_text(f, WIRE_F_PATH, path);
