@@ -72,7 +72,7 @@ host_unit_start() {
         } >/run/systemd/system/orgtokend.service.d/test.conf
         systemctl daemon-reload
         # shellcheck disable=SC2086 # a list of words
-        systemctl start $host_units
+        systemctl enable --now $host_units 2>>"$work/daemon.log"
         host_wait 'orgtoken status' || {
                 systemctl status --no-pager orgtokend.service >&2
                 return 1

@@ -118,6 +118,8 @@ threads=$(count task)
 ok $? "Apache runs $threads threads in one process"
 export -f status
 export good bad
+# A refusal is logged, for which libc opens a descriptor and keeps it.
+is "$(status 8082 private/page "$bad")" 401 "Apache: a revoked one"
 files=$(count fd)
 # Good and bad in turn, 27 at a time: each gets the answer to its own token.
 # shellcheck disable=SC2016 # for the inner shell
@@ -127,7 +129,8 @@ answers=$(seq 540 | xargs -P 27 -I N bash -c '
 is "$answers" "270 bad 401
 270 good 200" "Apache: 540 requests by 27 threads, each answered for its own token"
 is "$(pgrep -P "$(cat "$work/apache.pid")" | head -n 1)" "$child" "Apache: it is the same process"
-is "$(count fd)" "$files" "Apache: with the same number of descriptors"
+# The last connection may be on its way out.
+succeeds "Apache: with the same number of descriptors" host_wait "[ \"\$(count fd)\" = $files ]"
 is "$(grep -ciE 'segfault|exit signal' "$work/apache.log")" 0 "Apache: no thread died"
 kill "$(cat "$work/apache.pid")"
 host_daemon_stop
