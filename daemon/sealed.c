@@ -279,6 +279,18 @@ void sealed_keep(const struct sealed *s, const struct rowcache_key *key, const v
                 rowcache_keep(s->rows, store_state(s->reader), key, &value);
 }
 
+/* The end of a look-up: a row that was found and whose seal holds is kept, and given to the caller.
+ */
+static int hand_out(const struct sealed *s, const struct rowcache_key *key, int e, const void *row,
+                    void *ret, size_t size)
+{
+        if (e < 0)
+                return e;
+        sealed_keep(s, key, row, size);
+        memcpy(ret, row, size);
+        return 0;
+}
+
 int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret)
 {
         const struct rowcache_key key = {.kind = ROWCACHE_ORG, .first = id};
@@ -290,11 +302,7 @@ int sealed_find_org(const struct sealed *s, int64_t id, struct record_org *ret)
         e = store_find_org(s->reader, id, &org);
         if (e == 0)
                 e = check_org(s, &org);
-        if (e < 0)
-                return e;
-        sealed_keep(s, &key, &org, sizeof(org));
-        *ret = org;
-        return 0;
+        return hand_out(s, &key, e, &org, ret, sizeof(*ret));
 }
 
 int sealed_find_org_by_name(const struct sealed *s, struct view name, struct record_org *ret)
@@ -308,11 +316,7 @@ int sealed_find_org_by_name(const struct sealed *s, struct view name, struct rec
         e = store_find_org_by_name(s->reader, name, &org);
         if (e == 0)
                 e = check_org(s, &org);
-        if (e < 0)
-                return e;
-        sealed_keep(s, &key, &org, sizeof(org));
-        *ret = org;
-        return 0;
+        return hand_out(s, &key, e, &org, ret, sizeof(*ret));
 }
 
 int sealed_find_user(const struct sealed *s, int64_t id, struct record_user *ret)
@@ -326,11 +330,7 @@ int sealed_find_user(const struct sealed *s, int64_t id, struct record_user *ret
         e = store_find_user(s->reader, id, &user);
         if (e == 0)
                 e = check_user(s, &user);
-        if (e < 0)
-                return e;
-        sealed_keep(s, &key, &user, sizeof(user));
-        *ret = user;
-        return 0;
+        return hand_out(s, &key, e, &user, ret, sizeof(*ret));
 }
 
 int sealed_find_user_by_name(const struct sealed *s, struct view name, struct record_user *ret)
@@ -358,11 +358,7 @@ int sealed_find_member(const struct sealed *s, int64_t org_id, int64_t user_id,
         e = store_find_member(s->reader, org_id, user_id, &member);
         if (e == 0)
                 e = sealed_check_member(s, &member);
-        if (e < 0)
-                return e;
-        sealed_keep(s, &key, &member, sizeof(member));
-        *ret = member;
-        return 0;
+        return hand_out(s, &key, e, &member, ret, sizeof(*ret));
 }
 
 /* Around the part of its services that is not used, which is nearly all of it. */
@@ -437,11 +433,7 @@ int sealed_find_host_policy(const struct sealed *s, struct policy *ret)
                 if (e == 0)
                         e = compare(mac, found);
         }
-        if (e < 0)
-                return e;
-        sealed_keep(s, &key, &policy, sizeof(policy));
-        *ret = policy;
-        return 0;
+        return hand_out(s, &key, e, &policy, ret, sizeof(*ret));
 }
 
 int sealed_find_clock_mark(const struct sealed *s, int64_t *ret)
