@@ -1,5 +1,7 @@
 #include "cli/cmd.h"
 
+#include <string.h>
+
 #include "common/name.h"
 
 static const struct table_column columns[] = {
@@ -53,18 +55,40 @@ static int account_list(struct call *call)
         return cmd_list(call, &form);
 }
 
+/* What holds now, in full: binding again replaces, and less on the line may be more allowed. */
+static int account_bind(struct call *call)
+{
+        const char *service, *role = args_text_of(&call->args, "--role");
+        struct buffer services = {0};
+        int status = cmd_change(call);
+
+        for (size_t i = 0; (service = args_nth_text(&call->args, "--service", i)); i++)
+                buffer_printf(&services, "%s%s", i > 0 ? ", " : "", service);
+        if (status == STATUS_DONE)
+                output_note(&call->out,
+                            "it is bound through %.*s, for %s; binding again replaces that",
+                            services.len > 0 ? (int)services.len : (int)strlen("every service"),
+                            services.len > 0 ? buffer_view(&services).ptr : "every service",
+                            !role                        ? "keys and members"
+                            : strcmp(role, "admin") == 0 ? "admins"
+                                                         : "members");
+        buffer_wipe(&services);
+        return status;
+}
+
 const struct command cmd_account[] = {
         {
                 .noun = "account",
                 .verb = "bind",
                 .wire = WIRE_V_ACCOUNT_BIND,
-                .run = cmd_change,
+                .run = account_bind,
                 .summary = "Lets an organisation's tokens become an account (root).",
                 .details =
                         "With --service only through these PAM services; their names are compared "
                         "whole, so that su and su-l are two. With --role only for members of that "
                         "role: "
-                        "keys have none and are refused there. root is never bound.",
+                        "keys have none and are refused there. Binding again replaces services and "
+                        "role: what is not named then is not limited. root is never bound.",
                 .done = "tokens of {org} may become {account}",
                 .next = "for sudo: orgtoken sudoers prints the lines that belong into "
                         "/etc/sudoers.d",

@@ -36,8 +36,9 @@ static const struct {
                          "USER --role admin"},
         {"no-account", "an account: --account A"},
         {"bound-only", "an account that is bound to the organisation"},
-        {"account-not-bound", "root binds it: orgtoken account bind ORG ACCOUNT, where it is bound "
-                              "already with one more --service"},
+        {"account-not-bound",
+         "root binds it: orgtoken account bind ORG ACCOUNT, with every --service "
+         "that it is for"},
         {"wrong-actor", "the token's own user runs su or sudo"},
         {"limit-service", "one of these services; limits are fixed when a token is made"},
         {"limit-source", "an address in one of these networks; limits are fixed when a token is "

@@ -330,6 +330,14 @@ contains "$(orgtoken pat create --name own 2>&1)" "note: it is root's own" "root
 lacks "$(orgtoken pat create --name theirs --user bob 2>&1)" "root's own" "and not where it is somebody else's"
 lacks "$(setpriv --reuid alice --regid alice --init-groups orgtoken pat create --name own 2>&1)" "root's own" "nor who is not root"
 
+# Binding again replaces, and says what holds then.
+bound() { orgtoken account bind acme acme-deploy "$@" 2>&1; }
+contains "$(bound --service su --service su-l)" "it is bound through su, su-l, for keys and members" "account bind says through what"
+contains "$(bound --role admin)" "it is bound through every service, for admins" "and that naming only the role gave up the services"
+contains "$(bound --service sshd --role member)" "it is bound through sshd, for members; binding again replaces that" "role and service"
+contains "$(orgtoken --json account list acme)" '"services": ["sshd"], "role": "member"' "(as the list has it)"
+contains "$(bound)" "it is bound through every service, for keys and members" "or all of it"
+
 # No secret anywhere.
 host_daemon_stop
 for token in "$key" "$pat" "$old" "$kept" "$late"; do
