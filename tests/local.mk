@@ -165,6 +165,9 @@ check_LTLIBRARIES += %D%/support/libsupport.la
   %D%/support/pam_harness.c \
   %D%/support/store_fixture.c \
   %D%/bench/bench.h \
+  %D%/daemon/closed_scene.h \
+  %D%/daemon/manage_scene.h \
+  %D%/daemon/store_scene.h \
   %D%/daemon/verifier_scene.h \
   %D%/daemon/verify_scene.h \
   %D%/support/captured.h \

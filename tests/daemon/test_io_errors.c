@@ -22,6 +22,7 @@
 
 #include "daemon/verify.h"
 #include "tests/support/fault_vfs.h"
+#include "tests/support/files.h"
 #include "tests/support/manage_fixture.h"
 #include "tests/support/valgrind.h"
 
@@ -48,20 +49,6 @@ struct scene {
         int64_t revision, cases, faults;
 };
 
-static void copy_file(const char *from, const char *to)
-{
-        char bytes[65536];
-        int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        ssize_t n;
-
-        assert_true(in >= 0 && out >= 0);
-        while ((n = read(in, bytes, sizeof(bytes))) > 0)
-                assert_int_equal(write(out, bytes, (size_t)n), n);
-        assert_int_equal(n, 0);
-        (void)close(in);
-        (void)close(out);
-}
-
 static void open_store(struct scene *s)
 {
         fixture_open(s->f->store);
@@ -73,7 +60,7 @@ static void begin_anew(struct scene *s)
         fixture_close(s->f->store);
         (void)unlink(s->wal);
         (void)unlink(s->backup);
-        copy_file(s->kept, s->store);
+        files_copy(s->kept, s->store);
         open_store(s);
 }
 
@@ -104,7 +91,7 @@ static int setup(void **state)
         (void)snprintf(s->kept, sizeof(s->kept), "%s/kept", store->dir);
         (void)snprintf(s->backup, sizeof(s->backup), "%s/backup", store->dir);
         fixture_close(store);
-        copy_file(s->store, s->kept);
+        files_copy(s->store, s->kept);
         open_store(s);
         *state = s;
         return 0;

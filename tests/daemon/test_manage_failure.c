@@ -13,27 +13,11 @@
 #include <cmocka.h>
 
 #include "daemon/manage_internal.h"
-#include "tests/support/manage_fixture.h"
+#include "tests/daemon/manage_scene.h"
 
 void audit_write(const struct audit_record *record)
 {
         manage_fixture_record(record);
-}
-
-static int setup(void **state)
-{
-        struct manage_fixture *f = manage_fixture_new();
-
-        make_org(f, "acme");
-        make_member(f, "acme", "alice", ROLE_ADMIN);
-        *state = f;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        *state = manage_fixture_free(*state);
-        return 0;
 }
 
 static bool is_unavailable(struct manage_fixture *f, int64_t uid)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/manage_fixture.h"
+#include "tests/daemon/manage_scene.h"
 
 static unsigned told;
 static char last_message[300], last_key_id[TOKEN_KEY_ID_SIZE];
@@ -22,22 +22,6 @@ void audit_write(const struct audit_record *record)
                 return;
         }
         manage_fixture_record(record);
-}
-
-static int setup(void **state)
-{
-        struct manage_fixture *f = manage_fixture_new();
-
-        make_org(f, "acme");
-        make_member(f, "acme", "alice", ROLE_ADMIN);
-        *state = f;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        *state = manage_fixture_free(*state);
-        return 0;
 }
 
 /* How many were told of, by the answer and by the journal alike. */

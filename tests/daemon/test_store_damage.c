@@ -16,100 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/store_fixture.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE         4096
-
-/* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork
- * slow. */
-#ifdef __SANITIZE_ADDRESS__
-#define STRIDE 7
-#else
-#define STRIDE 1
-#endif
-
-/* A closed store with an org, a user, a member, an account and a token, and the bytes of its file.
- */
-struct closed {
-        struct store_fixture *f;
-        char path[512];
-        char token_text[TOKEN_TEXT_MAX + 1];
-        int64_t token;
-        unsigned char *bytes;
-        size_t len;
-};
-
-static void path_in(const struct closed *c, const char *name, char ret[static 512])
-{
-        assert_in_range(snprintf(ret, 512, "%s/%s", c->f->dir, name), 1, 511);
-}
-
-static void write_file(const char *path, const void *bytes, size_t len)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, bytes, len), (ssize_t)len);
-        assert_int_equal(close(fd), 0);
-}
-
-static unsigned char *read_file(const char *path, size_t *ret_len)
-{
-        int fd = open(path, O_RDONLY);
-        struct stat st;
-        unsigned char *bytes;
-
-        assert_true(fd >= 0);
-        assert_int_equal(fstat(fd, &st), 0);
-        bytes = malloc((size_t)st.st_size + 1);
-        assert_non_null(bytes);
-        assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
-        assert_int_equal(close(fd), 0);
-        *ret_len = (size_t)st.st_size;
-        return bytes;
-}
-
-static int setup(void **state)
-{
-        struct closed *c = calloc(1, sizeof(*c));
-        int64_t org, user;
-
-        assert_non_null(c);
-        c->f = fixture_new();
-        org = fixture_org(c->f, "acme");
-        user = fixture_user(c->f, "alice", 1000);
-        fixture_member(c->f, org, user, ROLE_ADMIN);
-        fixture_account(c->f, "acme-deploy", org, ROLE_NONE, NULL);
-        c->token = fixture_token(c->f, TOKEN_PAT, user, NULL, c->token_text);
-        fixture_close(c->f);
-        path_in(c, STORE_FILE, c->path);
-        c->bytes = read_file(c->path, &c->len);
-        *state = c;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        struct closed *c = *state;
-
-        c->f = fixture_free(c->f);
-        free(c->bytes);
-        free(c);
-        return 0;
-}
-
-/* The file is just as it was, and nothing was made beside it. */
-static void assert_untouched(const struct closed *c, const void *bytes, size_t len)
-{
-        size_t now_len;
-        unsigned char *now = read_file(c->path, &now_len);
-
-        assert_int_equal(now_len, len);
-        if (len > 0)
-                assert_memory_equal(now, bytes, len);
-        free(now);
-}
+#include "tests/daemon/closed_scene.h"
 
 /* ---- damage ---- */
 
@@ -175,7 +82,7 @@ static void test_bytes_changed(void **state)
                                 at = at / PAGE * PAGE + next_random(&seed) % 110;
                         bytes[at] = (unsigned char)next_random(&seed);
                 }
-                write_file(c->path, bytes, c->len);
+                files_write(c->path, bytes, c->len);
                 free(bytes);
                 use(c);
         }
@@ -186,7 +93,7 @@ static void test_truncated(void **state)
         struct closed *c = *state;
 
         for (size_t len = 0; len < c->len; len += len < 200 ? 7 : 1531) {
-                write_file(c->path, c->bytes, len);
+                files_write(c->path, c->bytes, len);
                 use(c);
                 assert_untouched(c, c->bytes, len);
         }
@@ -194,7 +101,7 @@ static void test_truncated(void **state)
         for (size_t len = PAGE; len < c->len; len += PAGE) {
                 struct store_reader *r = NULL;
 
-                write_file(c->path, c->bytes, len);
+                files_write(c->path, c->bytes, len);
                 if (store_reader_open(c->f->dir, &r) == 0)
                         assert_int_equal(store_integrity(r), -EUCLEAN);
                 (void)store_reader_close(r);
@@ -214,7 +121,7 @@ static void test_pages_swapped(void **state)
                         memcpy(bytes, c->bytes, c->len);
                         memcpy(bytes + a * PAGE, c->bytes + b * PAGE, PAGE);
                         memcpy(bytes + b * PAGE, c->bytes + a * PAGE, PAGE);
-                        write_file(c->path, bytes, c->len);
+                        files_write(c->path, bytes, c->len);
                         free(bytes);
                         use(c);
                 }
@@ -234,12 +141,12 @@ static void test_index_misleads(void **state)
         fixture_org(c->f, "globex");
         fixture_org(c->f, "initech");
         fixture_close(c->f);
-        bytes = read_file(c->path, &len);
+        bytes = files_read(c->path, &len);
         /* In the index the name is followed by the number of its row. */
         entry = memmem(bytes, len, "globex\2", 7);
         assert_non_null(entry);
         entry[6] = 3;
-        write_file(c->path, bytes, len);
+        files_write(c->path, bytes, len);
         free(bytes);
         fixture_open(c->f);
         assert_int_equal(sealed_find_org(&c->f->sealed, 3, &org), 0);
@@ -395,7 +302,7 @@ static void test_no_secret(void **state)
                 size_t len;
 
                 path_in(c, names[i], path);
-                bytes = read_file(path, &len);
+                bytes = files_read(path, &len);
                 assert_null(memmem(bytes, len, parsed.secret.ptr, 12));
                 free(bytes);
         }
@@ -414,7 +321,7 @@ static void test_proof_erased(void **state)
         assert_non_null(memmem(c->bytes, c->len, token.proof, sizeof(token.proof)));
         fixture_revoke(c->f, c->token, FIXTURE_NOW, "x");
         fixture_close(c->f);
-        bytes = read_file(c->path, &len);
+        bytes = files_read(c->path, &len);
         assert_null(memmem(bytes, len, token.proof, sizeof(token.proof)));
         assert_null(memmem(bytes, len, token.mac, sizeof(token.mac)));
         free(bytes);

@@ -10,52 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/store_fixture.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define NOW          FIXTURE_NOW
-
-static int setup(void **state)
-{
-        *state = fixture_new();
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        *state = fixture_free(*state);
-        return 0;
-}
-
-static void begin(struct store_fixture *f)
-{
-        assert_int_equal(store_write_begin(f->writer), 0);
-}
-
-static int64_t commit(struct store_fixture *f)
-{
-        int64_t revision = -1;
-
-        assert_int_equal(store_write_commit(f->writer, &revision), 0);
-        return revision;
-}
-
-/* A row for the store alone: its seal is none. */
-static struct record_token token_of(int64_t id, enum token_kind kind, int64_t owner)
-{
-        struct record_token token = {.id = id,
-                                     .kind = kind,
-                                     .owner = owner,
-                                     .name = "a name",
-                                     .created_at = NOW,
-                                     .expires_at = EXPIRY_NEVER,
-                                     .has_proof = true,
-                                     .key_fingerprint = 1,
-                                     .ends_at = EXPIRY_NEVER,
-                                     .successor = -1};
-
-        return token;
-}
+#include "tests/daemon/store_scene.h"
 
 /* ---- lists ---- */
 

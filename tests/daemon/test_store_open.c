@@ -16,90 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/store_fixture.h"
+#include "tests/daemon/closed_scene.h"
 #include "tests/support/valgrind.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE         4096
-#define NOBODY       65534
-
-/* Which system calls a child is killed at: all, or a sample where the sanitizers make each fork
- * slow. */
-#ifdef __SANITIZE_ADDRESS__
-#define STRIDE 7
-#else
-#define STRIDE 1
-#endif
-
-/* A closed store with an org, a user, a member, an account and a token, and the bytes of its file.
- */
-struct closed {
-        struct store_fixture *f;
-        char path[512];
-        char token_text[TOKEN_TEXT_MAX + 1];
-        int64_t token;
-        unsigned char *bytes;
-        size_t len;
-};
-
-static void path_in(const struct closed *c, const char *name, char ret[static 512])
-{
-        assert_in_range(snprintf(ret, 512, "%s/%s", c->f->dir, name), 1, 511);
-}
-
-static void write_file(const char *path, const void *bytes, size_t len)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, bytes, len), (ssize_t)len);
-        assert_int_equal(close(fd), 0);
-}
-
-static unsigned char *read_file(const char *path, size_t *ret_len)
-{
-        int fd = open(path, O_RDONLY);
-        struct stat st;
-        unsigned char *bytes;
-
-        assert_true(fd >= 0);
-        assert_int_equal(fstat(fd, &st), 0);
-        bytes = malloc((size_t)st.st_size + 1);
-        assert_non_null(bytes);
-        assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
-        assert_int_equal(close(fd), 0);
-        *ret_len = (size_t)st.st_size;
-        return bytes;
-}
-
-static int setup(void **state)
-{
-        struct closed *c = calloc(1, sizeof(*c));
-        int64_t org, user;
-
-        assert_non_null(c);
-        c->f = fixture_new();
-        org = fixture_org(c->f, "acme");
-        user = fixture_user(c->f, "alice", 1000);
-        fixture_member(c->f, org, user, ROLE_ADMIN);
-        fixture_account(c->f, "acme-deploy", org, ROLE_NONE, NULL);
-        c->token = fixture_token(c->f, TOKEN_PAT, user, NULL, c->token_text);
-        fixture_close(c->f);
-        path_in(c, STORE_FILE, c->path);
-        c->bytes = read_file(c->path, &c->len);
-        *state = c;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        struct closed *c = *state;
-
-        c->f = fixture_free(c->f);
-        free(c->bytes);
-        free(c);
-        return 0;
-}
+#define NOBODY 65534
 
 static int open_reader(const struct closed *c)
 {
@@ -123,18 +43,6 @@ static void assert_refused(const struct closed *c, int e)
 {
         assert_int_equal(open_reader(c), e);
         assert_int_equal(open_writer(c), e);
-}
-
-/* The file is just as it was, and nothing was made beside it. */
-static void assert_untouched(const struct closed *c, const void *bytes, size_t len)
-{
-        size_t now_len;
-        unsigned char *now = read_file(c->path, &now_len);
-
-        assert_int_equal(now_len, len);
-        if (len > 0)
-                assert_memory_equal(now, bytes, len);
-        free(now);
 }
 
 static void test_opens(void **state)
@@ -220,14 +128,14 @@ static void test_foreign(void **state)
         static const char text[] = "This is a letter to somebody and not a database.\n";
         struct closed *c = *state;
 
-        write_file(c->path, "", 0);
+        files_write(c->path, "", 0);
         assert_refused(c, -EUCLEAN);
         assert_untouched(c, "", 0);
-        write_file(c->path, text, sizeof(text));
+        files_write(c->path, text, sizeof(text));
         assert_refused(c, -EUCLEAN);
         assert_untouched(c, text, sizeof(text));
         /* Only the first 100 bytes of a right one. */
-        write_file(c->path, c->bytes, 100);
+        files_write(c->path, c->bytes, 100);
         assert_refused(c, -EUCLEAN);
         assert_untouched(c, c->bytes, 100);
 }
@@ -256,9 +164,9 @@ static void test_other_application(void **state)
                 size_t len;
                 unsigned char *bytes;
 
-                write_file(c->path, c->bytes, c->len);
+                files_write(c->path, c->bytes, c->len);
                 fixture_tamper(c->f, cases[i].sql);
-                bytes = read_file(c->path, &len);
+                bytes = files_read(c->path, &len);
                 assert_refused(c, cases[i].e);
                 assert_untouched(c, bytes, len);
                 free(bytes);
@@ -332,18 +240,18 @@ static void test_create(void **state)
         assert_int_equal(unlink(c->path), 0);
         /* What an interrupted one left: half a file, a journal that is another's. */
         path_in(c, STORE_TEMPORARY STORE_FILE, left);
-        write_file(left, c->bytes, c->len / 2);
+        files_write(left, c->bytes, c->len / 2);
         (void)snprintf(inside, sizeof(inside), "%s-journal", left);
-        write_file(inside, c->bytes, c->len);
+        files_write(inside, c->bytes, c->len);
         (void)snprintf(inside, sizeof(inside), "%s-wal", left);
-        write_file(inside, c->bytes, c->len);
+        files_write(inside, c->bytes, c->len);
         assert_int_equal(store_create(c->f->dir, 5, 1), 0);
         assert_int_equal(access(left, F_OK), -1);
         assert_int_equal(access(inside, F_OK), -1);
         /* In WAL mode from its first moment, which is two bytes of the header. */
         {
                 size_t len;
-                unsigned char *bytes = read_file(c->path, &len);
+                unsigned char *bytes = files_read(c->path, &len);
 
                 assert_true(len % PAGE == 0 && bytes[18] == 2 && bytes[19] == 2);
                 free(bytes);
