@@ -33,8 +33,9 @@ EXTRA_DIST += %D%/load.py %D%/canaries.py
 LOAD_SECONDS = 60
 check-load: all $(attack_programs)
 	LOAD_OPTIONS='--judge --seconds $(LOAD_SECONDS)' $(top_srcdir)/tests/system/run . tests/system/test_load.sh
-# The system tests once more, each on a host of its own that systemd booted, against the shipped unit.
-check-units: all $(attack_programs)
+# The system tests once more, each on a host of its own that systemd booted, against the shipped unit. The tree is
+# read-only there: what a test would build has to be there.
+check-units: all $(attack_programs) tests/bench/store
 	$(top_srcdir)/tests/system/run --units .
 .PHONY: check-load check-units
 EXTRA_DIST += %D%/timing.sh

@@ -20,6 +20,8 @@ timed() {
 
 host_install || exit 1
 make -C "$builddir" tests/bench/store >"$work/build.log" 2>&1 || tail "$work/build.log" >&2
+# The unit makes it only when it starts.
+install -d -m 0700 /var/lib/orgtoken
 timed "a store of $tokens tokens" "$builddir/tests/bench/store" /var/lib/orgtoken "$tokens" "$work/sample"
 chown -R orgtoken:orgtoken /var/lib/orgtoken
 host_daemon_start || exit 1
