@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <security/pam_ext.h>
-#include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -181,23 +181,39 @@ static void log_answer(pam_handle_t *pamh, enum phase phase, const struct outcom
                 pam_syslog(pamh, LOG_INFO, "%s; %s", allowed[phase], facts);
 }
 
+#define FACTS      5
+#define NAMES_SIZE 64 /* of the facts, all together, and the end of the line */
+
+/* "name=value", with what is unsafe in the value escaped: at most LOGSAFE_SIZE besides the name.
+   Returns the end, where a NUL stands. */
+static char *put_fact(char *at, const char *name, struct view value)
+{
+        size_t len = strlen(name);
+
+        memcpy(at, name, len);
+        at += len;
+        (void)logsafe(value, at, LOGSAFE_SIZE);
+        return at + strlen(at);
+}
+
+/* Copied and not formatted: libpam and syslog() do that with the line twice already. */
 void outcome_log(pam_handle_t *pamh, enum phase phase, const struct pamoptions *options,
                  const struct outcome *o, const struct request_facts *facts, struct view key_id,
                  const struct wire_message *request)
 {
-        _unfilled_ char account[LOGSAFE_SIZE], actor[LOGSAFE_SIZE], source[LOGSAFE_SIZE];
-        _unfilled_ char key[LOGSAFE_SIZE], line[4 * LOGSAFE_SIZE + 128];
+        _unfilled_ char line[FACTS * LOGSAFE_SIZE + NAMES_SIZE];
         char reference[WIRE_REFERENCE_SIZE] = "-";
+        char *at = line;
 
         if (is_unsaid(options, o))
                 return;
         if (request)
                 wire_reference(request->nonce, reference);
-        (void)snprintf(line, sizeof(line), "account=%s actor=%s source=%s key=%s reference=%s",
-                       logsafe(facts->account, account, sizeof(account)),
-                       logsafe(facts->actor, actor, sizeof(actor)),
-                       logsafe(facts->source, source, sizeof(source)),
-                       logsafe(key_id, key, sizeof(key)), reference);
+        at = put_fact(at, "account=", facts->account);
+        at = put_fact(at, " actor=", facts->actor);
+        at = put_fact(at, " source=", facts->source);
+        at = put_fact(at, " key=", key_id);
+        (void)put_fact(at, " reference=", view_of(reference));
         if (o->error != 0)
                 log_error(pamh, options, o->error, line);
         else
