@@ -362,6 +362,8 @@ static void test_long_limits(void **state)
 static void test_bindings(void **state)
 {
         const struct scene *c = *state;
+        const struct rowcache_key key = {
+                .kind = ROWCACHE_BINDINGS, .name = VIEW("deploy"), .other = VIEW("sshd")};
         struct resolve_bindings found;
         struct record_account account;
         struct record_guarded guarded;
@@ -386,6 +388,14 @@ static void test_bindings(void **state)
                 assert_string_equal(guarded.name, "deploy");
                 store_read_end(c->s.reader);
         }
+        /* Kept, and not walked again, which shows by one that there never was. */
+        assert_int_equal(store_read_begin(c->s.reader), 0);
+        assert_int_equal(sealed_is_kept(&c->s, &key, &found, sizeof(found)), true);
+        found.here = 7;
+        sealed_keep(&c->s, &key, &found, sizeof(found));
+        assert_int_equal(resolve_find_bindings(&c->s, VIEW("deploy"), VIEW("sshd"), &found), 0);
+        assert_int_equal(found.here, 7);
+        store_read_end(c->s.reader);
         fixture_account(c->f, "free", c->acme, ROLE_NONE, NULL);
         assert_int_equal(store_read_begin(c->s.reader), 0);
         assert_int_equal(sealed_find_guarded(&c->s, VIEW("free"), &guarded), 0);

@@ -184,6 +184,25 @@ static void test_unused(void **state)
         (void)usage_free(usage);
 }
 
+/* The last use is looked up once, however many policies ask for it. */
+static void test_one_lookup(void **state)
+{
+        struct scene *s = *state;
+        const struct policy p = {.never_ok = true, .max_unused = 10 * EXPIRY_DAY};
+        struct verify_input key = by_key(s);
+        unsigned lookups[3];
+
+        for (unsigned policies = 0; policies < 3; policies++) {
+                world_host_policy(s->w, policies > 0 ? p : world_free_policy);
+                world_org_policy(s->w, s->acme, policies > 1 ? p : world_free_policy);
+                lookups[policies] = s->w->reader->lookups;
+                expect(s, &key, VERDICT_ALLOW, "");
+                lookups[policies] = s->w->reader->lookups - lookups[policies];
+        }
+        assert_int_equal(lookups[1], lookups[0] + 1);
+        assert_int_equal(lookups[2], lookups[1]);
+}
+
 static void test_org_policy(void **state)
 {
         struct scene *s = *state;
@@ -268,11 +287,17 @@ static void test_states_of_a_failing_store(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(test_expiry_boundary), CASE(test_odd_expiries),
-                CASE(test_revoked),         CASE(test_rotated),
-                CASE(test_host_policy),     CASE(test_policy_and_expiry),
-                CASE(test_unused),          CASE(test_org_policy),
-                CASE(test_states),          CASE(test_states_of_a_failing_store),
+                CASE(test_expiry_boundary),
+                CASE(test_odd_expiries),
+                CASE(test_revoked),
+                CASE(test_rotated),
+                CASE(test_host_policy),
+                CASE(test_policy_and_expiry),
+                CASE(test_unused),
+                CASE(test_one_lookup),
+                CASE(test_org_policy),
+                CASE(test_states),
+                CASE(test_states_of_a_failing_store),
         };
 
         return cmocka_run_group_tests_name("verify ends", tests, NULL, NULL);

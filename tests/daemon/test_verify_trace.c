@@ -212,6 +212,52 @@ static void test_every_lookup_fails(void **state)
         }
 }
 
+static unsigned count_lookups(const struct scene *s, const struct verify_input *in, int64_t again,
+                              enum verdict expected)
+{
+        unsigned before = s->w->reader->lookups;
+        struct verify_output out;
+
+        if (again < 0)
+                assert_int_equal(verify_token(&s->w->sealed, in, NOW, NULL, &out), 0);
+        else
+                assert_int_equal(verify_again(&s->w->sealed, again, in, NOW, NULL, &out), 0);
+        assert_int_equal(out.verdict, expected);
+        return s->w->reader->lookups - before;
+}
+
+/* While the store is in one state, only a token that is presented is looked up again; in another
+   state everything is. The answer is the same. */
+static void test_rows_kept(void **state)
+{
+        const struct scene *s = *state;
+        struct verify_input in[] = {own(s), by_key(s), elevation(s)};
+        const int64_t ids[] = {s->pat.id, s->key.id, s->pat.id};
+
+        assert_int_equal(rowcache_new(&s->w->sealed.rows), 0);
+        for (size_t i = 0; i < COUNT(in); i++) {
+                unsigned all = count_lookups(s, &in[i], -1, VERDICT_ALLOW);
+
+                assert_true(all > 4);
+                assert_int_equal(count_lookups(s, &in[i], -1, VERDICT_ALLOW), all);
+                s->w->reader->state++;
+                assert_int_equal(count_lookups(s, &in[i], -1, VERDICT_ALLOW), all);
+                assert_int_equal(count_lookups(s, &in[i], -1, VERDICT_ALLOW), 1);
+                in[i].org_option = VIEW("acme");
+                (void)count_lookups(s, &in[i], ids[i], VERDICT_ALLOW);
+                assert_int_equal(count_lookups(s, &in[i], ids[i], VERDICT_ALLOW), 0);
+                s->w->reader->state++;
+                assert_true(count_lookups(s, &in[i], ids[i], VERDICT_ALLOW) > 4);
+                s->w->reader->state = 0;
+        }
+        /* Of an account that is bound, another service is another question. */
+        s->w->reader->state = 9;
+        (void)count_lookups(s, &in[1], -1, VERDICT_ALLOW);
+        in[1].service = VIEW("su");
+        assert_true(count_lookups(s, &in[1], -1, VERDICT_ALLOW) > 1);
+        s->w->sealed.rows = rowcache_free(s->w->sealed.rows);
+}
+
 static void test_no_such_org(void **state)
 {
         const struct scene *s = *state;
@@ -271,6 +317,7 @@ int main(void)
                 CASE(test_whose_policy),
                 CASE(test_every_lookup_fails),
                 CASE(test_state_lookups_fail),
+                CASE(test_rows_kept),
                 CASE(test_no_such_org),
                 CASE(test_source_gone),
         };

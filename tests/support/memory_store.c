@@ -239,8 +239,7 @@ void store_read_end(struct store_reader *r)
 
 int64_t store_state(struct store_reader *r)
 {
-        (void)r;
-        return 0;
+        return r->state;
 }
 
 int store_freshness(struct store_reader *r, struct store_freshness *ret)

@@ -37,6 +37,7 @@ struct store_reader {
         int64_t mark;
         uint8_t mark_mac[RECORD_MAC_LEN];
         int64_t fingerprint;
+        int64_t state; /* what store_state() tells: 0 until a test says otherwise */
         bool in_transaction;
         unsigned begun;   /* read transactions so far */
         unsigned lookups; /* so far, outside a read transaction as well */
