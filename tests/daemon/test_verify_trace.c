@@ -132,6 +132,43 @@ static void test_source_gone(void **state)
                    "the suffix of the token names globex", "the stack names acme");
 }
 
+static bool is_not(void *hidden, int64_t org_id)
+{
+        return org_id != *(const int64_t *)hidden;
+}
+
+/* What is told to somebody who may not see one org; the verdict is the same. */
+static void expect_told(const struct scene *s, const char *suffix, int64_t hidden,
+                        const char *sentence, const char *org)
+{
+        struct verify_trace t = {.may_name = is_not, .context = &hidden};
+        struct verify_input in = elevation(s);
+        struct verify_output out, plain;
+        bool told = false;
+
+        in.token = world_type(&s->pat, suffix);
+        plain = decide(s, &in);
+        assert_int_equal(verify_token(&s->w->sealed, &in, NOW, &t, &out), 0);
+        assert_int_equal(out.verdict, plain.verdict);
+        assert_string_equal(out.org, org);
+        for (unsigned i = 0; i < t.count; i++)
+                told |= strcmp(t.step[i], sentence) == 0;
+        assert_true(told);
+}
+
+/* Only where nobody but the account names it: what the asker named is theirs to hear. */
+static void test_hidden_org(void **state)
+{
+        const struct scene *s = *state;
+
+        expect_told(s, "", s->acme, "the organisation is another organisation, named by: account",
+                    "");
+        expect_told(s, "", s->globex, "the organisation is acme, named by: account", "acme");
+        expect_told(s, "@acme", s->acme, "the organisation is acme, named by: suffix", "acme");
+        expect_told(s, "@globex", s->acme, "the account is bound to another organisation", "");
+        expect_told(s, "@globex", s->globex, "the account is bound to acme", "");
+}
+
 static const char *last_step(const struct verify_trace *t)
 {
         return t->step[t->count - 1];
@@ -320,6 +357,7 @@ int main(void)
                 CASE(test_rows_kept),
                 CASE(test_no_such_org),
                 CASE(test_source_gone),
+                CASE(test_hidden_org),
         };
 
         return cmocka_run_group_tests_name("verify_trace", tests, NULL, NULL);
