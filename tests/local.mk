@@ -69,6 +69,7 @@ test_programs = \
   %D%/daemon/test_grant \
   %D%/daemon/test_hostkey \
   %D%/daemon/test_io_errors \
+  %D%/daemon/test_jobs \
   %D%/daemon/test_keyhash \
   %D%/daemon/test_kill9 \
   %D%/daemon/test_limits \

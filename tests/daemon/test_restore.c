@@ -668,7 +668,7 @@ enum change {
         ORG_MAX_UNUSED,
         ORG_NEVER,
         ORG_END_SESSIONS,
-        ORG_RESUMED, /* was suspended when the backup was made, and stays so */
+        ORG_RESUMED, /* and changed otherwise, so that the row is written */
         USER_SUSPENDED,
         USER_REMOVED,
         USER_UID,
@@ -709,14 +709,20 @@ static void change_rights(enum change change, struct rights *x)
 {
         switch (change) {
         case ORG_SUSPENDED: x->org.suspended = true; break;
-        case ORG_RESUMED: x->org.suspended = false; break;
+        case ORG_RESUMED:
+                x->org.suspended = false;
+                x->org.policy.max_unused = 90;
+                break;
         case ORG_DELETED: x->org.deleted_at = LATER; break;
         case ORG_MAX_LIFE: x->org.policy.max_life = 60; break;
         case ORG_MAX_UNUSED: x->org.policy.max_unused = 60; break;
         case ORG_NEVER: x->org.policy.never_ok = !x->org.policy.never_ok; break;
         case ORG_END_SESSIONS: x->org.policy.end_sessions = true; break;
         case USER_SUSPENDED: x->user.suspended = true; break;
-        case USER_RESUMED: x->user.suspended = false; break;
+        case USER_RESUMED:
+                x->user.suspended = false;
+                x->user.uid = 2002;
+                break;
         case USER_REMOVED: x->user.removed_at = LATER; break;
         case USER_UID: x->user.uid = 2001; break;
         case ACCOUNT_ROLE: x->account.role = ROLE_ADMIN; break;
