@@ -35,6 +35,19 @@ patiently() {
         return 1
 }
 
+# start_without_store LOG: it does not become ready to serve, and says so there.
+start_without_store() {
+        if host_has_systemd; then
+                : >"$work/daemon.log"
+                ln -s "$work/daemon.log" "$1"
+                # shellcheck disable=SC2086 # a list of words
+                systemctl start $host_units orgtokend.service
+        else
+                orgtokend --state-dir $state --runtime-dir /run/orgtoken >"$1" 2>&1 &
+                daemon_pid=$!
+        fi
+}
+
 host_install || exit 1
 host_user acme-deploy
 daemon_pid=
@@ -84,8 +97,7 @@ host_daemon_stop
 
 # A first start without room for it leaves nothing that a later one would stumble over.
 mount_store size=20k
-orgtokend --state-dir $state --runtime-dir /run/orgtoken >"$work/small.log" 2>&1 &
-daemon_pid=$!
+start_without_store "$work/small.log"
 host_wait "grep -q 'cannot be' $work/small.log"
 contains "$(cat "$work/small.log")" "cannot be" "no room for a store: it says so"
 is "$(find $state -name orgtoken.db)" "" "and there is no half of one"
@@ -102,19 +114,19 @@ host_daemon_start
 make_tokens
 host_daemon_stop -KILL
 mount -o remount,ro $state 2>/dev/null || mount -o bind,remount,ro $state
-orgtokend --state-dir $state --runtime-dir /run/orgtoken >"$work/ro.log" 2>&1 &
-daemon_pid=$!
+start_without_store "$work/ro.log"
 host_wait "test -s $work/ro.log"
 fails "what was revoked does not log in" logs_in "$bad"
 mount -o remount,rw $state 2>/dev/null || mount -o bind,remount,rw $state
+# The unit has mounts of its own, made while it was read-only.
+if host_has_systemd; then systemctl restart orgtokend.service; fi
 succeeds "writable again: it goes on by itself" patiently orgtoken key create acme --name more
 is "$(verdict "$bad")" revoked "with what was revoked"
 host_daemon_stop
 
 # The store itself goes away under the daemon, and comes back.
 mv $state/orgtoken.db $state/moved
-orgtokend --state-dir $state --runtime-dir /run/orgtoken >"$work/gone.log" 2>&1 &
-daemon_pid=$!
+start_without_store "$work/gone.log"
 host_wait "test -s $work/gone.log"
 fails "no store: nobody logs in" logs_in "$good"
 is "$(find $state -name orgtoken.db)" "" "and none is made"
