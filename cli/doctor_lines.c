@@ -11,6 +11,16 @@ bool doctor_has_option(const struct pamstack_line *l, const char *word)
         return false;
 }
 
+bool doctor_is_elevation(const char *service)
+{
+        static const char *const names[] = {"su", "su-l", "sudo", "sudo-i", "doas"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strcmp(service, names[i]) == 0)
+                        return true;
+        return false;
+}
+
 const struct pamstack_line *doctor_our_line(const struct pamstack *s, enum pamstack_phase phase)
 {
         for (size_t i = 0; i < s->count; i++)

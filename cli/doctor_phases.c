@@ -8,16 +8,6 @@
 static const int refusals[] = {PAMSTACK_PERM_DENIED, PAMSTACK_AUTHINFO_UNAVAIL, PAMSTACK_SYSTEM_ERR,
                                PAMSTACK_SERVICE_ERR, PAMSTACK_BUF_ERR};
 
-bool doctor_is_elevation(const char *service)
-{
-        static const char *const names[] = {"su", "su-l", "sudo", "sudo-i", "doas"};
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (strcmp(service, names[i]) == 0)
-                        return true;
-        return false;
-}
-
 static int outcome(const struct pamstack *s, enum pamstack_phase phase, int ours, int account,
                    struct pamwalk *w)
 {

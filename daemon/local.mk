@@ -76,6 +76,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
   %D%/store.h \
   %D%/store_sqlite.h \
   %D%/store_sqlite_check.c \
+  %D%/store_sqlite_errno.c \
   %D%/store_sqlite_file.c \
   %D%/store_sqlite_find.c \
   %D%/store_sqlite_list.c \

@@ -120,10 +120,13 @@ struct store_writer {
         bool remaking; /* the triggers are off: rows go over to another key */
 };
 
-/* ---- store_sqlite_open.c ---- */
+/* ---- store_sqlite_errno.c ---- */
 
 /* The one place where SQLite's results become ours. db may be NULL. */
 int store_sqlite_errno(struct sqlite3 *db, int result);
+
+/* ---- store_sqlite_open.c ---- */
+
 /* Runs statements without parameters or results. sql is a constant of the program. */
 int store_sqlite_run(struct sqlite3 *db, const char *sql);
 /* Opens the file at a path without symbolic links and makes the connection safe; looks at nothing
